@@ -1,0 +1,1 @@
+"""The configuration file: its shape (`schema`) and how it is read (`load`)."""

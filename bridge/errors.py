@@ -1,0 +1,34 @@
+"""The one hierarchy of errors. Each message is a plain sentence for the one who can act on it."""
+
+
+class ConsiliumError(Exception):
+    """Base of every error the bridge raises on purpose.
+
+    Args:
+        sentence: what is wrong, in one plain sentence.
+        advice: what to do about it, in one plain sentence; may be empty.
+    """
+
+    def __init__(self, sentence: str, advice: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.advice}".strip()
+
+
+class ConfigError(ConsiliumError):
+    """The configuration can't be used as it is. Told to the admin at start and by `check`."""
+
+
+class StoreError(ConsiliumError):
+    """The database can't be opened, migrated or written. Told to the admin."""
+
+
+class HomeserverError(ConsiliumError):
+    """The homeserver can't be used: unreachable, or it refuses the bridge. Told to the admin."""
+
+
+class AdapterError(ConsiliumError):
+    """An adapter is missing, broken, or breaks the contract. Told to the admin."""
