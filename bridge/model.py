@@ -4,10 +4,10 @@ Everything here is a frozen value. `place` is always where the event happened, `
 place gave to it, `author` the person who caused it. Times are aware datetimes in UTC.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 MATRIX: Final = "matrix"
 """The network id of the Matrix side. No configured network may have it."""
@@ -56,7 +56,7 @@ class Author:
 
 
 class Kind(StrEnum):
-    """What happened. The discriminator of `Event`."""
+    """What happened: each event class has its own."""
 
     MESSAGE = "message"
     JOINED = "joined"
@@ -76,7 +76,7 @@ class Message:
     time: datetime
     text: str
     emote: bool = False
-    kind: Literal[Kind.MESSAGE] = field(default=Kind.MESSAGE, init=False)
+    kind: ClassVar[Kind] = Kind.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Joined:
     author: Author
     time: datetime
     id: str | None = None
-    kind: Literal[Kind.JOINED] = field(default=Kind.JOINED, init=False)
+    kind: ClassVar[Kind] = Kind.JOINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Left:
     time: datetime
     reason: str = ""
     id: str | None = None
-    kind: Literal[Kind.LEFT] = field(default=Kind.LEFT, init=False)
+    kind: ClassVar[Kind] = Kind.LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Renamed:
     author: Author
     time: datetime
     id: str | None = None
-    kind: Literal[Kind.RENAMED] = field(default=Kind.RENAMED, init=False)
+    kind: ClassVar[Kind] = Kind.RENAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class SubjectChanged:
     time: datetime
     subject: str
     id: str | None = None
-    kind: Literal[Kind.SUBJECT] = field(default=Kind.SUBJECT, init=False)
+    kind: ClassVar[Kind] = Kind.SUBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Roster:
     authors: tuple[Author, ...]
     time: datetime
     id: None = None
-    kind: Literal[Kind.ROSTER] = field(default=Kind.ROSTER, init=False)
+    kind: ClassVar[Kind] = Kind.ROSTER
 
 
 Event = Message | Joined | Left | Renamed | SubjectChanged | Roster

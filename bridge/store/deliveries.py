@@ -1,0 +1,161 @@
+"""Deliveries as rows: added by the relay, read by lanes, finished by the recorder."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from bridge.model import Kind
+from bridge.store.tables import DeliveryState, deliveries, inbox
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """The duty to show the message `message_id` at the place `place_id`."""
+
+    id: int
+    message_id: int
+    place_id: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelivery:
+    """A delivery that waits, together with the event to show."""
+
+    id: int
+    message_id: int
+    attempts: int
+    created_at: int
+    kind: Kind
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt. Times in milliseconds since the epoch."""
+
+    delivery_id: int
+    state: DeliveryState
+    attempts: int
+    next_try: int
+    last_error: str | None
+    finished_at: int | None
+
+
+def last_id(connection: Connection) -> int:
+    """The highest delivery id, 0 when there is none."""
+    return connection.scalar(select(func.max(deliveries.c.id))) or 0
+
+
+def add(connection: Connection, rows: Iterable[NewDelivery]) -> None:
+    """Write down new duties."""
+    if values := [
+        {
+            "id": row.id,
+            "message_id": row.message_id,
+            "place_id": row.place_id,
+            "state": int(DeliveryState.PENDING),
+            "attempts": 0,
+            "next_try": row.created_at,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]:
+        connection.execute(insert(deliveries), values)
+
+
+_PENDING = deliveries.c.state == int(DeliveryState.PENDING)
+
+
+def waiting_places(connection: Connection) -> list[int]:
+    """The numbers of the places for which anything waits.
+
+    One look-up in the index of pending rows for each place, however many rows wait.
+    """
+    found: list[int] = []
+    last = -1
+    while True:
+        place_id = connection.scalar(
+            select(deliveries.c.place_id)
+            .where(_PENDING, deliveries.c.place_id > last)
+            .order_by(deliveries.c.place_id)
+            .limit(1)
+        )
+        if place_id is None:
+            return found
+        found.append(place_id)
+        last = place_id
+
+
+def page(
+    connection: Connection, place_id: int, *, after: int, limit: int
+) -> Sequence[PendingDelivery]:
+    """The next deliveries that wait for a place, oldest first, with an id above `after`."""
+    rows = connection.execute(
+        select(
+            deliveries.c.id,
+            deliveries.c.message_id,
+            deliveries.c.attempts,
+            deliveries.c.created_at,
+            inbox.c.kind,
+            inbox.c.payload,
+        )
+        .join(inbox, inbox.c.id == deliveries.c.message_id)
+        .where(_PENDING, deliveries.c.place_id == place_id, deliveries.c.id > after)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    return [PendingDelivery(a, b, c, d, Kind(e), f) for a, b, c, d, e, f in rows]
+
+
+_FINISH = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=bindparam("new_attempts"),
+        next_try=bindparam("new_next_try"),
+        last_error=bindparam("new_last_error"),
+        finished_at=bindparam("new_finished_at"),
+    )
+)
+
+
+def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Write down what became of attempts; of several for one delivery the last one counts."""
+    if not outcomes:
+        return
+    latest = {outcome.delivery_id: outcome for outcome in outcomes}
+    connection.execute(
+        _FINISH,
+        [
+            {
+                "delivery_id": outcome.delivery_id,
+                "new_state": int(outcome.state),
+                "new_attempts": outcome.attempts,
+                "new_next_try": outcome.next_try,
+                "new_last_error": outcome.last_error,
+                "new_finished_at": outcome.finished_at,
+            }
+            for outcome in latest.values()
+        ],
+    )
+
+
+def fail_all(connection: Connection, place_ids: Sequence[int], reason: str, now: int) -> None:
+    """Give up everything that waits for these places."""
+    if place_ids:
+        connection.execute(
+            update(deliveries)
+            .where(_PENDING, deliveries.c.place_id.in_(place_ids))
+            .values(state=int(DeliveryState.FAILED), last_error=reason, finished_at=now)
+        )
+
+
+def counts(connection: Connection) -> dict[int, int]:
+    """How many deliveries wait, by the place's number."""
+    rows = connection.execute(
+        select(deliveries.c.place_id, func.count()).where(_PENDING).group_by(deliveries.c.place_id)
+    )
+    return {place_id: number for place_id, number in rows}

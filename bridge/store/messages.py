@@ -1,0 +1,93 @@
+"""The inbox, and the copies that each message has."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, tuple_
+
+from bridge.model import Kind
+from bridge.store.tables import InboxState, copies, inbox
+
+CopyKey = tuple[int, str]
+"""A copy by the place's number and the id it has there."""
+
+_KEYS_PER_QUERY = 400  # SQLite takes 999 parameters in old builds, a key has two
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """An event as it is kept; `received_at` in milliseconds since the epoch."""
+
+    id: int
+    place_id: int
+    kind: Kind
+    payload: bytes
+    received_at: int
+    state: InboxState = InboxState.RELAYED
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRow:
+    """One appearance of a message; `part` counts the pieces of a long text from 0."""
+
+    place_id: int
+    remote_id: str
+    message_id: int
+    part: int = 0
+
+
+def last_id(connection: Connection) -> int:
+    """The highest id in the inbox, 0 when it is empty."""
+    return connection.scalar(select(func.max(inbox.c.id))) or 0
+
+
+def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
+    """Which of these copies are recorded already."""
+    found: set[CopyKey] = set()
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        chunk = keys[start : start + _KEYS_PER_QUERY]
+        rows = connection.execute(
+            select(copies.c.place_id, copies.c.remote_id).where(
+                tuple_(copies.c.place_id, copies.c.remote_id).in_(chunk)
+            )
+        )
+        found.update((place_id, remote_id) for place_id, remote_id in rows)
+    return found
+
+
+def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
+    """Keep events."""
+    if values := [
+        {
+            "id": row.id,
+            "place_id": row.place_id,
+            "kind": row.kind.value,
+            "payload": row.payload,
+            "received_at": row.received_at,
+            "state": int(row.state),
+            "error": row.error,
+        }
+        for row in rows
+    ]:
+        connection.execute(insert(inbox), values)
+
+
+def add_copies(connection: Connection, rows: Sequence[CopyRow]) -> None:
+    """Record copies; those that are recorded already stay as they are."""
+    fresh = {(row.place_id, row.remote_id): row for row in rows}
+    for key in known(connection, list(fresh)):
+        del fresh[key]
+    if fresh:
+        connection.execute(
+            insert(copies),
+            [
+                {
+                    "place_id": row.place_id,
+                    "remote_id": row.remote_id,
+                    "message_id": row.message_id,
+                    "part": row.part,
+                }
+                for row in fresh.values()
+            ],
+        )

@@ -1,0 +1,142 @@
+"""The first schema.
+
+Revision ID: 0001
+Revises:
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "copies",
+        sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("place_id", "remote_id", name="pk_copies"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_copies_message_id", "copies", ["message_id"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try", sa.BigInteger(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+    )
+    op.create_index("ix_deliveries_message_id", "deliveries", ["message_id"], unique=False)
+    op.create_index(
+        "ix_deliveries_pending",
+        "deliveries",
+        ["place_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_table(
+        "ghost_rooms",
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("room_id", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "room_id", name="pk_ghost_rooms"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ghosts",
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("network", sa.String(length=40), nullable=False),
+        sa.Column("author_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("avatar", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name="pk_ghosts"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_inbox"),
+    )
+    op.create_table(
+        "members",
+        sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("network", sa.String(length=40), nullable=False),
+        sa.Column("author_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("avatar", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("place_id", "network", "author_id", name="pk_members"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.String(length=50), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_meta"),
+    )
+    op.create_table(
+        "places",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("network", sa.String(length=40), nullable=False),
+        sa.Column("ident", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_places"),
+        sa.UniqueConstraint("network", "ident", name="uq_places_network_ident"),
+    )
+    op.create_table(
+        "portals",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=True),
+        sa.Column("room_name", sa.Text(), nullable=True),
+        sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_portals_place_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_portals"),
+        sa.UniqueConstraint("place_id", name="uq_portals_place_id"),
+        sa.UniqueConstraint("room_name", name="uq_portals_room_name"),
+    )
+    op.create_table(
+        "links",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("portal_id", sa.Integer(), nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.String(length=10), nullable=False),
+        sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_links_place_id"),
+        sa.ForeignKeyConstraint(
+            ["portal_id"], ["portals.id"], name="fk_links_portal_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_links"),
+        sa.UniqueConstraint("place_id", name="uq_links_place_id"),
+    )
+    op.create_index("ix_links_portal_id", "links", ["portal_id"], unique=False)
+
+
+def downgrade() -> None:
+    for table in (
+        "meta",
+        "members",
+        "inbox",
+        "ghosts",
+        "ghost_rooms",
+        "deliveries",
+        "copies",
+        "links",
+        "portals",
+        "places",
+    ):
+        op.drop_table(table)

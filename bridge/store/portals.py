@@ -1,0 +1,93 @@
+"""Portals and links as rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from bridge.model import Direction
+from bridge.store.tables import links, places, portals
+
+
+@dataclass(frozen=True, slots=True)
+class PortalRow:
+    """A portal. `room_id` is None while the alias `room_name` was never resolved."""
+
+    id: int
+    room_name: str | None
+    room_id: str | None
+    from_config: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link of the portal `portal_id` to the place `place_id`."""
+
+    id: int
+    portal_id: int
+    place_id: int
+    direction: Direction
+    from_config: bool
+
+
+def load_portals(connection: Connection) -> list[PortalRow]:
+    """Every portal."""
+    rows = connection.execute(
+        select(portals.c.id, portals.c.room_name, places.c.ident, portals.c.from_config)
+        .outerjoin(places, portals.c.place_id == places.c.id)
+        .order_by(portals.c.id)
+    )
+    return [PortalRow(*row) for row in rows]
+
+
+def load_links(connection: Connection) -> list[LinkRow]:
+    """Every link, the oldest first."""
+    rows = connection.execute(
+        select(
+            links.c.id, links.c.portal_id, links.c.place_id, links.c.direction, links.c.from_config
+        ).order_by(links.c.id)
+    )
+    return [LinkRow(a, b, c, Direction(d), e) for a, b, c, d, e in rows]
+
+
+def add_portals(connection: Connection, rows: Iterable[dict[str, object]]) -> None:
+    """Add portals, given as `place_id`, `room_name` and `from_config`."""
+    if values := list(rows):
+        connection.execute(insert(portals), values)
+
+
+def set_place(connection: Connection, portal_id: int, place_id: int) -> None:
+    """Say which room a portal's room name stands for now."""
+    connection.execute(update(portals).where(portals.c.id == portal_id).values(place_id=place_id))
+
+
+def drop_portals(connection: Connection, ids: Iterable[int]) -> None:
+    """Forget portals together with their links."""
+    if values := list(ids):
+        connection.execute(delete(links).where(links.c.portal_id.in_(values)))
+        connection.execute(delete(portals).where(portals.c.id.in_(values)))
+
+
+def add_links(connection: Connection, rows: Iterable[LinkRow]) -> None:
+    """Add links; the `id` of the given rows is not used."""
+    if values := [
+        {
+            "portal_id": row.portal_id,
+            "place_id": row.place_id,
+            "direction": row.direction.value,
+            "from_config": row.from_config,
+        }
+        for row in rows
+    ]:
+        connection.execute(insert(links), values)
+
+
+def set_direction(connection: Connection, link_id: int, direction: Direction) -> None:
+    """Change which way a link carries."""
+    connection.execute(update(links).where(links.c.id == link_id).values(direction=direction.value))
+
+
+def drop_links(connection: Connection, ids: Iterable[int]) -> None:
+    """Forget links."""
+    if values := list(ids):
+        connection.execute(delete(links).where(links.c.id.in_(values)))

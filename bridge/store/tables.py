@@ -1,0 +1,159 @@
+"""The tables. Times are whole milliseconds since the Unix epoch; ids of `inbox` and `deliveries`
+are given out by the bridge itself, rising, so that they also tell the order.
+
+A portal's `room_name` is what the configuration calls its room (an id or an alias); its
+`place_id` is empty until that alias was first resolved.
+"""
+
+from enum import IntEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class DeliveryState(IntEnum):
+    """Where a delivery stands. Everything but `PENDING` is final, until someone retries it."""
+
+    PENDING = 0
+    DONE = 1
+    FAILED = 2
+
+
+class InboxState(IntEnum):
+    """Whether an event was relayed, or could not be understood and is kept for a look."""
+
+    RELAYED = 1
+    UNREADABLE = 2
+
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(50), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("network", String(40), nullable=False),
+    Column("ident", Text, nullable=False),
+    UniqueConstraint("network", "ident"),
+)
+
+portals = Table(
+    "portals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("place_id", ForeignKey("places.id"), unique=True),
+    Column("room_name", Text),
+    Column("from_config", Boolean, nullable=False),
+    UniqueConstraint("room_name"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("portal_id", ForeignKey("portals.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("place_id", ForeignKey("places.id"), nullable=False, unique=True),
+    Column("direction", String(10), nullable=False),
+    Column("from_config", Boolean, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place_id", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("error", Text),
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("remote_id", Text, primary_key=True),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    Column("part", SmallInteger, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    Column("place_id", Integer, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index(
+        "ix_deliveries_pending",
+        "place_id",
+        "id",
+        sqlite_where=text("state = 0"),
+        postgresql_where=text("state = 0"),
+    ),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("network", String(40), primary_key=True),
+    Column("author_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("avatar", Text),
+    sqlite_with_rowid=False,
+)
+
+ghosts = Table(
+    "ghosts",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+    Column("network", String(40), nullable=False),
+    Column("author_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("avatar", Text),
+    sqlite_with_rowid=False,
+)
+
+ghost_rooms = Table(
+    "ghost_rooms",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+    Column("room_id", String(255), primary_key=True),
+    sqlite_with_rowid=False,
+)
