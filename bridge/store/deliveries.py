@@ -158,4 +158,4 @@ def counts(connection: Connection) -> dict[int, int]:
     rows = connection.execute(
         select(deliveries.c.place_id, func.count()).where(_PENDING).group_by(deliveries.c.place_id)
     )
-    return {place_id: number for place_id, number in rows}
+    return {row[0]: row[1] for row in rows}

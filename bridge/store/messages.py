@@ -23,8 +23,17 @@ class InboxRow:
     kind: Kind
     payload: bytes
     received_at: int
-    state: InboxState = InboxState.RELAYED
-    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """Something that arrived and could not be understood, as it was, and why."""
+
+    id: int
+    place_id: int
+    payload: bytes
+    received_at: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,23 @@ def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
             "kind": row.kind.value,
             "payload": row.payload,
             "received_at": row.received_at,
-            "state": int(row.state),
+            "state": int(InboxState.RELAYED),
+        }
+        for row in rows
+    ]:
+        connection.execute(insert(inbox), values)
+
+
+def add_unreadable(connection: Connection, rows: Iterable[UnreadableRow]) -> None:
+    """Keep a trace of what could not be understood."""
+    if values := [
+        {
+            "id": row.id,
+            "place_id": row.place_id,
+            "kind": "unreadable",
+            "payload": row.payload,
+            "received_at": row.received_at,
+            "state": int(InboxState.UNREADABLE),
             "error": row.error,
         }
         for row in rows
@@ -73,21 +98,23 @@ def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
         connection.execute(insert(inbox), values)
 
 
+def add_new_copies(connection: Connection, rows: Iterable[CopyRow]) -> None:
+    """Record copies that are not recorded yet."""
+    if values := [
+        {
+            "place_id": row.place_id,
+            "remote_id": row.remote_id,
+            "message_id": row.message_id,
+            "part": row.part,
+        }
+        for row in rows
+    ]:
+        connection.execute(insert(copies), values)
+
+
 def add_copies(connection: Connection, rows: Sequence[CopyRow]) -> None:
     """Record copies; those that are recorded already stay as they are."""
     fresh = {(row.place_id, row.remote_id): row for row in rows}
     for key in known(connection, list(fresh)):
         del fresh[key]
-    if fresh:
-        connection.execute(
-            insert(copies),
-            [
-                {
-                    "place_id": row.place_id,
-                    "remote_id": row.remote_id,
-                    "message_id": row.message_id,
-                    "part": row.part,
-                }
-                for row in fresh.values()
-            ],
-        )
+    add_new_copies(connection, fresh.values())

@@ -1,0 +1,107 @@
+"""All lanes: each runs while it has something to send, and none waits for another."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.contract import Health
+from bridge.delivery.lane import Lane, LaneContext
+from bridge.model import Place
+from bridge.relay import Duty
+from bridge.store import deliveries, places
+
+_GRACE_SECONDS: Final = 8.0
+
+
+class Lanes:
+    """Starts a lane for each place that something is to be sent to.
+
+    Args:
+        crashed: whether the last run ended without `stop`, so that deliveries may be in doubt.
+    """
+
+    def __init__(self, context: LaneContext, *, crashed: bool) -> None:
+        self._context = context
+        self._crashed = crashed
+        self._lanes: dict[int, Lane] = {}
+        self._places: dict[int, Place] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def resume(self) -> None:
+        """Know the places, and start the lanes for which something waits on disk.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        known = await self._context.database.run(places.load)
+        self._places = {number: place for place, number in known.items()}
+        for place_id in await self._context.database.run(deliveries.waiting_places):
+            self._start(place_id, behind=True)
+
+    def know(self, place: Place, place_id: int) -> None:
+        """Learn of a place that was made since `resume`."""
+        self._places[place_id] = place
+
+    def take(self, duties: Sequence[Duty]) -> None:
+        """Put duties that are on disk into their lanes. While stopping, they stay on disk."""
+        if self._stopping.is_set():
+            return
+        for duty in duties:
+            lane = self._lanes.get(duty.place_id) or self._start(duty.place_id, behind=False)
+            lane.add(duty)
+
+    def wake(self, network: str, health: Health) -> None:
+        """Have lanes try at once when their network or group is up again."""
+        if not health.up:
+            return
+        for lane in self._lanes.values():
+            if lane.place.network == network and health.group in {None, lane.place.id}:
+                lane.wake()
+
+    async def run(self) -> None:
+        """Own the lanes until `stop`, or until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for place_id, lane in self._lanes.items():
+                tasks.create_task(self._run(place_id, lane), name=f"lane {lane.place}")
+            await self._stopping.wait()
+
+    async def stop(self) -> bool:
+        """Let each lane finish what it is sending; True if all did within 8 seconds.
+
+        What was not sent stays on disk.
+        """
+        self._stopping.set()
+        for lane in self._lanes.values():
+            lane.wake()
+        try:
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _start(self, place_id: int, *, behind: bool) -> Lane:
+        lane = Lane(
+            self._places[place_id],
+            place_id,
+            self._context,
+            behind=behind,
+            crashed=behind and self._crashed,
+        )
+        self._lanes[place_id] = lane
+        self._idle.clear()
+        if self._tasks is not None:
+            self._tasks.create_task(self._run(place_id, lane), name=f"lane {lane.place}")
+        return lane
+
+    async def _run(self, place_id: int, lane: Lane) -> None:
+        try:
+            await lane.run(self._stopping)
+        finally:
+            del self._lanes[place_id]
+            if not self._lanes:
+                self._idle.set()

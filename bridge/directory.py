@@ -1,0 +1,115 @@
+"""Who is present where: tells what a report of presence really changes.
+
+A cache over the table `members`, used by the relay inside its transactions only.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from bridge.model import Author, Event, Joined, Left, Message, Renamed, Roster, SubjectChanged
+from bridge.store import members
+
+_PLACES_HELD: Final = 2_000
+
+
+class Directory:
+    """Applies events to what is known about presence, and yields those that say something new."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, dict[members.MemberKey, Author]] = OrderedDict()
+        self._here: dict[int, dict[members.MemberKey, Author]] = {}
+        self._gone: dict[int, dict[members.MemberKey, Author]] = {}
+
+    def apply(
+        self, connection: Connection, place_id: int, event: Event
+    ) -> Iterator[Message | Joined | Left | Renamed | SubjectChanged]:
+        """What `event` says that was not known, with the names that are known filled in."""
+        present = self._present(connection, place_id)
+        match event:
+            case Message() | SubjectChanged():
+                yield self._named(event, present)
+            case Joined() | Renamed():
+                known = present.get((event.author.network, event.author.id))
+                if known != event.author:
+                    self._put(place_id, event.author)
+                    yield _arrival(event, known)
+            case Left():
+                if known := present.get((event.author.network, event.author.id)):
+                    self._take(place_id, known)
+                    yield replace(event, author=known)
+            case Roster():
+                yield from self._compare(place_id, present, event)
+
+    def _compare(
+        self, place_id: int, present: dict[members.MemberKey, Author], roster: Roster
+    ) -> Iterator[Joined | Left | Renamed]:
+        now = {(author.network, author.id): author for author in roster.authors}
+        for author in [known for key, known in present.items() if key not in now]:
+            self._take(place_id, author)
+            yield Left(roster.place, author, roster.time)
+        for key, author in now.items():
+            known = present.get(key)
+            if known != author:
+                self._put(place_id, author)
+                yield _arrival(Joined(roster.place, author, roster.time), known)
+
+    def write(self, connection: Connection) -> None:
+        """Store what changed since the last call, in the same transaction as its events."""
+        for place_id in self._here.keys() | self._gone.keys():
+            members.write(
+                connection,
+                place_id,
+                here=self._here.get(place_id, {}).values(),
+                gone=self._gone.get(place_id, {}).values(),
+            )
+        self._here.clear()
+        self._gone.clear()
+
+    def forget(self) -> None:
+        """Drop everything held: after a transaction that was undone."""
+        self._held.clear()
+        self._here.clear()
+        self._gone.clear()
+
+    def _present(self, connection: Connection, place_id: int) -> dict[members.MemberKey, Author]:
+        held = self._held.get(place_id)
+        if held is None:
+            held = self._held[place_id] = members.load(connection, place_id)
+            held.update(self._here.get(place_id, {}))
+            for key in self._gone.get(place_id, {}):
+                held.pop(key, None)
+            if len(self._held) > _PLACES_HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(place_id)
+        return held
+
+    def _put(self, place_id: int, author: Author) -> None:
+        key = (author.network, author.id)
+        self._held[place_id][key] = author
+        self._here.setdefault(place_id, {})[key] = author
+        self._gone.get(place_id, {}).pop(key, None)
+
+    def _take(self, place_id: int, author: Author) -> None:
+        key = (author.network, author.id)
+        self._held[place_id].pop(key, None)
+        self._gone.setdefault(place_id, {})[key] = author
+        self._here.get(place_id, {}).pop(key, None)
+
+    @staticmethod
+    def _named(
+        event: Message | SubjectChanged, present: dict[members.MemberKey, Author]
+    ) -> Message | SubjectChanged:
+        if event.author.name:
+            return event
+        known = present.get((event.author.network, event.author.id))
+        return event if known is None else replace(event, author=known)
+
+
+def _arrival(event: Joined | Renamed, known: Author | None) -> Joined | Renamed:
+    """A change of someone who was here is a renaming, whatever it was reported as."""
+    kind = Joined if known is None else Renamed
+    return kind(event.place, event.author, event.time, event.id)

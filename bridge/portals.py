@@ -1,0 +1,262 @@
+"""Portals and links: the one service behind the configuration, commands and pages.
+
+The rows in the database are the truth; `Portals.index` is an immutable picture of them, made anew
+at each change, which the relay reads without waiting and from any thread.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from bridge.clock import now_ms
+from bridge.errors import ConfigError
+from bridge.model import MATRIX, Direction, Place
+from bridge.store import deliveries, places
+from bridge.store import portals as rows
+from bridge.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A portal's link to one group; `place_id` is the group's number in the store."""
+
+    id: int
+    place: Place
+    place_id: int
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """A Matrix room and its links. `room` is None while its alias could not be resolved yet."""
+
+    id: int
+    room: Place | None
+    room_place_id: int | None
+    room_name: str | None
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a place is in the order of things; `link` is None for the portal's own room."""
+
+    place_id: int
+    portal: Portal
+    link: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class PortalIndex:
+    """Every portal, found by any of its places."""
+
+    portals: tuple[Portal, ...] = ()
+    by_place: Mapping[Place, Spot] = field(default_factory=dict)
+
+    def at(self, place: Place) -> Spot | None:
+        """The spot of a place; None when it belongs to no portal."""
+        return self.by_place.get(place)
+
+    def links(self, network: str) -> Iterable[tuple[Portal, Link]]:
+        """Every link to a group of one network."""
+        for portal in self.portals:
+            for link in portal.links:
+                if link.place.network == network:
+                    yield portal, link
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPortal:
+    """A portal as the configuration wants it; links by place."""
+
+    room_name: str
+    links: Mapping[Place, Direction]
+
+
+Change = Callable[[PortalIndex, PortalIndex], None]
+"""Told of the index before and after a change."""
+
+
+class Portals:
+    """Reads and changes portals and links, and tells those who asked about each change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._watchers: list[Change] = []
+        self.index = PortalIndex()
+
+    def watch(self, change: Change) -> None:
+        """Have `change` called after every change."""
+        self._watchers.append(change)
+
+    async def load(self) -> None:
+        """Read every portal from the database."""
+        await self._change(lambda _: None)
+
+    async def configure(self, wanted: Sequence[WantedPortal]) -> None:
+        """Make the portals that come from the configuration be exactly these.
+
+        Raises:
+            ConfigError: a room or group is already used by a portal made elsewhere.
+        """
+        await self._change(lambda connection: _configure(connection, wanted))
+
+    async def settle(self, portal_id: int, room_id: str) -> None:
+        """Say which room a portal's alias stands for.
+
+        Raises:
+            ConfigError: that room already is another portal.
+        """
+        await self._change(lambda connection: _settle(connection, portal_id, room_id))
+
+    async def link(self, room_id: str, group: Place, direction: Direction = Direction.IN) -> None:
+        """Link a group to a room, which becomes a portal if it is none. Kept in the database.
+
+        Raises:
+            ConfigError: the group is linked already.
+        """
+        await self._change(lambda connection: _link(connection, room_id, group, direction))
+
+    async def unlink(self, group: Place) -> None:
+        """Take a link made by `link` away again; what still waits for the group is given up.
+
+        Raises:
+            ConfigError: there is no such link, or it comes from the configuration.
+        """
+        await self._change(lambda connection: _unlink(connection, group))
+
+    async def _change(self, work: Callable[[Connection], None]) -> None:
+        def change(connection: Connection) -> PortalIndex:
+            work(connection)
+            return _read(connection)
+
+        before, self.index = self.index, await self._database.run(change)
+        for watcher in self._watchers:
+            watcher(before, self.index)
+
+
+def _read(connection: Connection) -> PortalIndex:
+    numbers = places.load(connection)
+    by_number = {number: place for place, number in numbers.items()}
+    links: dict[int, list[Link]] = {}
+    for row in rows.load_links(connection):
+        link = Link(row.id, by_number[row.place_id], row.place_id, row.direction)
+        links.setdefault(row.portal_id, []).append(link)
+    portals: list[Portal] = []
+    by_place: dict[Place, Spot] = {}
+    for found in rows.load_portals(connection):
+        room = Place(MATRIX, found.room_id) if found.room_id is not None else None
+        number = numbers[room] if room is not None else None
+        portal = Portal(found.id, room, number, found.room_name, tuple(links.get(found.id, ())))
+        portals.append(portal)
+        if room is not None and number is not None:
+            by_place[room] = Spot(number, portal, None)
+        by_place.update({link.place: Spot(link.place_id, portal, link) for link in portal.links})
+    return PortalIndex(tuple(portals), by_place)
+
+
+def _configure(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
+    _configure_portals(connection, wanted)
+    _configure_links(connection, wanted)
+
+
+def _configure_portals(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
+    existing = rows.load_portals(connection)
+    names = {portal.room_name for portal in wanted}
+    rows.drop_portals(
+        connection,
+        [row.id for row in existing if row.from_config and row.room_name not in names],
+    )
+    elsewhere = {row.room_id for row in existing if not row.from_config}
+    known = {row.room_name for row in existing if row.from_config}
+    rooms = places.intern(
+        connection, [Place(MATRIX, name) for name in names if name and name.startswith("!")]
+    )
+    fresh: list[dict[str, object]] = []
+    for portal in wanted:
+        if portal.room_name in elsewhere:
+            raise ConfigError(
+                f"The room {portal.room_name} is already a portal that was made with a command.",
+                "Take it out of the configuration, or unlink its groups first.",
+            )
+        if portal.room_name not in known:
+            place_id = rooms.get(Place(MATRIX, portal.room_name))
+            fresh.append({"place_id": place_id, "room_name": portal.room_name, "from_config": True})
+    rows.add_portals(connection, fresh)
+
+
+def _configure_links(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
+    portal_ids = {row.room_name: row.id for row in rows.load_portals(connection)}
+    numbers = places.intern(connection, [place for portal in wanted for place in portal.links])
+    by_number = {number: place for place, number in numbers.items()}
+    wished = {
+        numbers[place]: (portal_ids[portal.room_name], direction)
+        for portal in wanted
+        for place, direction in portal.links.items()
+    }
+    dropped: list[rows.LinkRow] = []
+    for row in rows.load_links(connection):
+        wish = wished.get(row.place_id)
+        if wish and not row.from_config:
+            raise ConfigError(
+                f"The group {by_number[row.place_id]} is already linked with a command.",
+                "Take the link out of the configuration, or unlink the group first.",
+            )
+        if wish and wish[0] == row.portal_id:
+            if wish[1] is not row.direction:
+                rows.set_direction(connection, row.id, wish[1])
+            del wished[row.place_id]
+        elif row.from_config:
+            dropped.append(row)
+    rows.drop_links(connection, [row.id for row in dropped])
+    unlinked = [row.place_id for row in dropped if row.place_id not in wished]
+    deliveries.fail_all(connection, unlinked, "The link was removed.", now_ms())
+    rows.add_links(
+        connection,
+        [
+            rows.LinkRow(0, portal_id, place_id, direction, from_config=True)
+            for place_id, (portal_id, direction) in wished.items()
+        ],
+    )
+
+
+def _settle(connection: Connection, portal_id: int, room_id: str) -> None:
+    for row in rows.load_portals(connection):
+        if row.room_id == room_id and row.id != portal_id:
+            raise ConfigError(
+                f"Two portals stand for the room {room_id}.",
+                "Keep one of them in the configuration, with all the links.",
+            )
+    place = Place(MATRIX, room_id)
+    rows.set_place(connection, portal_id, places.intern(connection, [place])[place])
+
+
+def _link(connection: Connection, room_id: str, group: Place, direction: Direction) -> None:
+    room = Place(MATRIX, room_id)
+    numbers = places.intern(connection, [room, group])
+    if any(row.place_id == numbers[group] for row in rows.load_links(connection)):
+        raise ConfigError(f"The group {group} is linked already.", "Unlink it there first.")
+    found = {row.room_id: row.id for row in rows.load_portals(connection)}
+    if room_id not in found:
+        rows.add_portals(
+            connection, [{"place_id": numbers[room], "room_name": None, "from_config": False}]
+        )
+        found = {row.room_id: row.id for row in rows.load_portals(connection)}
+    link = rows.LinkRow(0, found[room_id], numbers[group], direction, from_config=False)
+    rows.add_links(connection, [link])
+
+
+def _unlink(connection: Connection, group: Place) -> None:
+    number = places.load(connection).get(group)
+    for row in rows.load_links(connection):
+        if row.place_id != number:
+            continue
+        if row.from_config:
+            raise ConfigError(
+                f"The link to {group} comes from the configuration file.", "Remove it there."
+            )
+        rows.drop_links(connection, [row.id])
+        deliveries.fail_all(connection, [row.place_id], "The link was removed.", now_ms())
+        return
+    raise ConfigError(f"The group {group} is not linked.")

@@ -1,0 +1,165 @@
+"""One incoming event becomes deliveries for every other place of its portal.
+
+`Relay.accept` is one unit of work: what arrived, the copies it is known by, who is present and the
+duties it makes are on disk together or not at all. It knows places and links, no network.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from bridge.clock import now_ms
+from bridge.codec import encode
+from bridge.contract import Capabilities, Level
+from bridge.directory import Directory
+from bridge.model import Deliverable, Event, Message, Place
+from bridge.portals import PortalIndex, Spot
+from bridge.store import deliveries, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that arrived at a place and could not be understood; kept as a trace."""
+
+    place: Place
+    raw: bytes
+    reason: str
+
+
+Arrival = Event | Unreadable
+
+
+@dataclass(slots=True)
+class Duty:
+    """A delivery on its way: the row in the store together with what a lane needs to know.
+
+    `doubtful` means that an earlier attempt may have arrived; `sent` are the ids of the parts
+    that did. Times in milliseconds since the epoch.
+    """
+
+    id: int
+    message_id: int
+    place_id: int
+    event: Deliverable
+    created_at: int
+    attempts: int = 0
+    doubtful: bool = False
+    sent: list[str | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Rows:
+    inbox: list[messages.InboxRow] = field(default_factory=list)
+    unreadable: list[messages.UnreadableRow] = field(default_factory=list)
+    copies: list[messages.CopyRow] = field(default_factory=list)
+    duties: list[Duty] = field(default_factory=list)
+
+
+class Relay:
+    """Turns arrivals into rows and duties.
+
+    Args:
+        index: the portals as they are now.
+        capabilities: what a place can show.
+    """
+
+    def __init__(
+        self, index: Callable[[], PortalIndex], capabilities: Callable[[Place], Capabilities]
+    ) -> None:
+        self._index = index
+        self._capabilities = capabilities
+        self._directory = Directory()
+        self._last_message = 0
+        self._last_delivery = 0
+
+    def resume(self, connection: Connection) -> None:
+        """Go on counting where the database stands. To be run once, before any `accept`."""
+        self._last_message = messages.last_id(connection)
+        self._last_delivery = deliveries.last_id(connection)
+
+    def accept(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Duty]:
+        """Write down arrivals, in order, and what is to be done about each.
+
+        Returns the new duties, in the order of their ids. Arrivals of places outside of every
+        portal, from links that do not carry inwards, and those known already, are dropped.
+        """
+        index, now, rows = self._index(), now_ms(), _Rows()
+        spots = [(arrival, spot) for arrival in arrivals if (spot := index.at(arrival.place))]
+        seen = messages.known(
+            connection,
+            [(spot.place_id, a.id) for a, spot in spots if not isinstance(a, Unreadable) and a.id],
+        )
+        for arrival, spot in spots:
+            if spot.link is not None and not spot.link.direction.inward:
+                continue
+            if isinstance(arrival, Unreadable):
+                self._note(rows, arrival, spot, now)
+            elif arrival.id is None:
+                self._take(connection, rows, arrival, spot, now)
+            elif (key := (spot.place_id, arrival.id)) not in seen:
+                seen.add(key)
+                self._take(connection, rows, arrival, spot, now)
+        self._write(connection, rows)
+        return rows.duties
+
+    def forget(self) -> None:
+        """Drop caches, after a unit of work that was undone."""
+        self._directory.forget()
+
+    def _note(self, rows: _Rows, arrival: Unreadable, spot: Spot, now: int) -> None:
+        self._last_message += 1
+        rows.unreadable.append(
+            messages.UnreadableRow(
+                self._last_message, spot.place_id, arrival.raw, now, arrival.reason
+            )
+        )
+
+    def _take(
+        self, connection: Connection, rows: _Rows, event: Event, spot: Spot, now: int
+    ) -> None:
+        for news in self._directory.apply(connection, spot.place_id, event):
+            targets = list(self._targets(spot, news))
+            self._last_message += 1
+            if news.id is not None:
+                rows.copies.append(messages.CopyRow(spot.place_id, news.id, self._last_message))
+            if targets or isinstance(news, Message):
+                rows.inbox.append(
+                    messages.InboxRow(
+                        self._last_message, spot.place_id, news.kind, encode(news), now
+                    )
+                )
+            for place_id in targets:
+                self._last_delivery += 1
+                rows.duties.append(
+                    Duty(self._last_delivery, self._last_message, place_id, news, now)
+                )
+
+    def _targets(self, spot: Spot, event: Deliverable) -> Iterator[int]:
+        portal = spot.portal
+        room, number = portal.room, portal.room_place_id
+        if spot.link and room and number is not None and self._can_show(room, event):
+            yield number
+        for link in portal.links:
+            if (
+                link is not spot.link
+                and link.direction.outward
+                and self._can_show(link.place, event)
+            ):
+                yield link.place_id
+
+    def _can_show(self, place: Place, event: Deliverable) -> bool:
+        return self._capabilities(place).level(event.kind) is not Level.REFUSED
+
+    def _write(self, connection: Connection, rows: _Rows) -> None:
+        messages.add_inbox(connection, rows.inbox)
+        messages.add_unreadable(connection, rows.unreadable)
+        messages.add_new_copies(connection, rows.copies)
+        self._directory.write(connection)
+        deliveries.add(
+            connection,
+            [
+                deliveries.NewDelivery(duty.id, duty.message_id, duty.place_id, duty.created_at)
+                for duty in rows.duties
+            ],
+        )
