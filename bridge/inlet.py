@@ -1,0 +1,57 @@
+"""The way in for one adapter: what it hands over is stored, however long the database needs."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from bridge.contract import Health
+from bridge.errors import AdapterError, StoreError
+from bridge.health import HealthBoard
+from bridge.intake import Intake
+from bridge.model import Event
+
+log = structlog.get_logger(__name__)
+
+_FIRST_DELAY: Final = 0.5
+_LONGEST_DELAY: Final = 30.0
+
+
+class NetworkInlet:
+    """`bridge.contract.Inlet` for the network with the id `network`.
+
+    A homeserver can be told "not stored" and repeats by itself; most networks can't. So here a
+    database that fails is waited for, and the adapter with it: that is the backpressure.
+    """
+
+    def __init__(self, network: str, intake: Intake, board: HealthBoard) -> None:
+        self._network = network
+        self._intake = intake
+        self._board = board
+
+    async def receive(self, events: Sequence[Event]) -> None:
+        """Store events, in order; on disk when it returns.
+
+        Raises:
+            AdapterError: an event does not belong to this network.
+        """
+        for event in events:
+            if event.place.network != self._network:
+                raise AdapterError(
+                    f"The adapter of {self._network} reported an event of {event.place.network}."
+                )
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                await self._intake.receive(events)
+            except StoreError as error:
+                log.warning("waiting_for_database", network=self._network, reason=str(error))
+                await asyncio.sleep(delay)
+                delay = min(_LONGEST_DELAY, delay * 2)
+            else:
+                return
+
+    def health(self, health: Health) -> None:
+        """Put the network's or a group's state on the board."""
+        self._board.report(self._network, health)
