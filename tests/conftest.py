@@ -1,0 +1,64 @@
+"""The real servers that tests talk to: each starts once, when the first test asks for it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from sandbox.appservice import AppService, app_services
+from sandbox.hospital import HOSPITALS
+from sandbox.people import Colleagues, Doctors
+from sandbox.prosody import Prosody
+from sandbox.synapse import Synapse
+
+# Synapse learns of application services only when it starts, so they are made beforehand, one for
+# each test module that runs a bridge.
+APP_SERVICES = 12
+
+
+@pytest.fixture(scope="session")
+def all_app_services() -> list[AppService]:
+    return app_services(APP_SERVICES)
+
+
+@pytest.fixture(scope="session")
+def unused_app_services(all_app_services: list[AppService]) -> Iterator[AppService]:
+    return iter(all_app_services)
+
+
+@pytest.fixture(scope="module")
+def app_service(unused_app_services: Iterator[AppService]) -> AppService:
+    """An application service Synapse knows, this test module's own."""
+    service = next(unused_app_services, None)
+    if service is None:
+        pytest.fail(f"more than {APP_SERVICES} test modules want one: raise APP_SERVICES")
+    return service
+
+
+@pytest.fixture(scope="session")
+async def synapse(
+    tmp_path_factory: pytest.TempPathFactory, all_app_services: list[AppService]
+) -> AsyncIterator[Synapse]:
+    """A homeserver that knows all application services. Who stops or pauses it starts it again."""
+    directory = tmp_path_factory.mktemp("synapse")
+    registrations = [service.registration for service in all_app_services]
+    async with Synapse(directory, app_services=registrations) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def prosody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prosody]:
+    """The XMPP services of both hospitals. Who stops or pauses it starts it again."""
+    async with Prosody.of(HOSPITALS, tmp_path_factory.mktemp("prosody")) as server:
+        yield server
+
+
+@pytest.fixture
+async def doctors(synapse: Synapse) -> AsyncIterator[Doctors]:
+    async with Doctors(synapse) as people:
+        yield people
+
+
+@pytest.fixture
+async def colleagues(prosody: Prosody) -> AsyncIterator[Colleagues]:
+    async with Colleagues(prosody) as people:
+        yield people
