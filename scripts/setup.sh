@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Install what the make targets need, and nothing that is there already:
+#   - from the distribution's packages, where they are missing: Python with venv, Prosody;
+#   - inside the checkout: .venv for Consilium, .cache/synapse-venv for Synapse.
+# PYTHON=/path/to/python3.x chooses the interpreter. The output of all tools goes to .cache/setup.log.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly LOG=.cache/setup.log
+readonly STEPS=4
+
+main() {
+    mkdir -p .cache
+    exec 9>.cache/setup.lock
+    flock 9 # two targets started at once take turns
+
+    if ! command -v prosody >/dev/null; then
+        step 1 Prosody install_prosody
+        command -v prosody >/dev/null || fail "Prosody was installed, but not into PATH ($PATH)"
+    fi
+    local project synapse
+    project=$(stamp requirements-dev.lock pyproject.toml)
+    synapse=$(stamp sandbox/synapse.lock)
+    if is_current .venv "$project" && is_current .cache/synapse-venv "$synapse"; then
+        return
+    fi
+    choose_python # sets $python
+    if ! is_current .venv "$project"; then
+        step 3 Consilium install_project
+        echo "$project" >.venv/stamp
+    fi
+    if ! is_current .cache/synapse-venv "$synapse"; then
+        step 4 Synapse install_locked .cache/synapse-venv sandbox/synapse.lock
+        echo "$synapse" >.cache/synapse-venv/stamp
+    fi
+}
+
+choose_python() {
+    python=${PYTHON:-$(find_python)}
+    if [ -z "$python" ]; then
+        step 2 Python apt_install python3 python3-venv
+        python=$(find_python)
+        [ -n "$python" ] ||
+            fail "Consilium needs Python 3.11 or newer, and this system has $(python3 --version): install a newer one and run this again with PYTHON=/path/to/it"
+    fi
+    is_new_enough "$python" || fail "$python is not Python 3.11 or newer, which Consilium needs"
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        local version
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        step 2 "Python's venv" apt_install "python$version-venv"
+    fi
+}
+
+# --- what is there ---
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if is_new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+# An environment's stamp tells from which files it was made, and where: its scripts hold its path.
+stamp() {
+    { pwd && cat "$@"; } | sha256sum | cut -d ' ' -f 1
+}
+
+is_current() {
+    [ -x "$1/bin/python" ] && [ -f "$1/stamp" ] && [ "$(<"$1/stamp")" = "$2" ]
+}
+
+# --- how it is installed ---
+
+install_project() {
+    install_locked .venv requirements-dev.lock
+    .venv/bin/python -m pip install --no-input --no-build-isolation --no-deps --editable .
+}
+
+install_locked() {
+    local environment=$1 lock=$2
+    if ! is_usable "$environment"; then
+        "$python" -m venv --clear "$environment"
+    fi
+    "$environment/bin/python" -m pip install --no-input --require-hashes -r "$lock"
+}
+
+# Not so when its interpreter is gone or another, when it is half made, or when it was moved here.
+is_usable() {
+    "$1/bin/python" -c 'import pip' && grep -qF "$PWD/$1/bin/python" "$1/bin/pip"
+}
+
+# The package starts a server of its own, now and at every boot. Nobody asked for that: ours are
+# started from the checkout, on loopback, on free ports.
+install_prosody() {
+    apt_install prosody
+    as_root service prosody stop || true # it fails where no services run at all, as in a container
+    as_root update-rc.d prosody disable
+}
+
+apt_install() {
+    if ! command -v apt-get; then
+        echo "Here is no apt-get: install $* with this system's own package manager, then try again."
+        return 1
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
+        { as_root apt-get update &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "Packages have to be installed, and that needs root, but there is no sudo here: as root, run \`apt-get install python3-venv prosody\`, then try again."
+        return 1
+    fi
+}
+
+# --- how it is told ---
+
+step() {
+    local number=$1 title=$2 since=$SECONDS
+    shift 2
+    printf '[%d/%d] %s … ' "$number" "$STEPS" "$title"
+    printf '\n== %s ==\n' "$title" >>"$LOG"
+    # A subshell of its own, not a condition: `set -e` has to hold within the step.
+    local status
+    set +e
+    (
+        set -e
+        "$@"
+    ) >>"$LOG" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ "$status" != 0 ]; then
+        echo failed
+        tail -n 15 "$LOG" >&2
+        fail "$title could not be installed: see above, and $LOG for all of it"
+    fi
+    echo "$((SECONDS - since)) s"
+}
+
+fail() {
+    echo "setup: $1" >&2
+    exit 1
+}
+
+main
