@@ -1,24 +1,56 @@
-"""The shape of the configuration file. Each field's description is its documentation."""
+"""The shape of the configuration file. Each field's description is its documentation, and is what
+the admin is told when its value can't be used.
+"""
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bridge.model import Direction
 from bridge.secret import Secret
 
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _token(token: SecretStr) -> SecretStr:
+    # It travels in the Authorization header, https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token.get_secret_value()):
+        msg = "a token may only hold letters, digits and . _ ~ + / = -"
+        raise ValueError(msg)
+    return token
+
+
 NetworkId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 RoomName = Annotated[
     str,
-    StringConstraints(pattern=r"^(![^\s:]+(:\S+)?|#[^\s:]+:\S+)$"),
+    StringConstraints(pattern=r"^(![^\s:]+(:\S+)?|#[^\s:]+:\S+)$", max_length=255),
     Field(
-        description="A room id (!abc:server, or !abc in room version 12) or alias (#name:server)"
+        description="A room id or an alias, in quotes",
+        examples=['"!abc:example.org", or "!abc" in room version 12, or "#name:example.org"'],
     ),
 ]
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+HttpUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"),
+    AfterValidator(_without_slash),
+]
 Localpart = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=/+-]{1,80}$")]
+Token = Annotated[Secret, AfterValidator(_token)]
 
 
 class Section(BaseModel):
@@ -30,37 +62,92 @@ class Section(BaseModel):
 class Homeserver(Section):
     """The Matrix homeserver."""
 
-    url: HttpUrl = Field(description="Where the bridge reaches its client API")
-    domain: str = Field(min_length=1, description="The part after the colon in its user ids")
+    url: HttpUrl = Field(
+        description="Where the bridge reaches its client API", examples=["http://localhost:8008"]
+    )
+    domain: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]{1,230}$")] = Field(
+        description="The part after the colon in its user ids, without https://",
+        examples=["example.org"],
+    )
 
 
 class AppService(Section):
     """The bridge's own registration with the homeserver."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,60}$")] = "consilium"
-    url: HttpUrl = Field(description="Where the homeserver reaches the bridge")
-    host: str = Field(default="127.0.0.1", description="Address the bridge listens on")
-    port: int = Field(default=29300, ge=0, le=65535, description="Port the bridge listens on")
-    as_token: Secret
-    hs_token: Secret
-    bot: Localpart = Field(default="consilium", description="The bot's name, without @ and server")
-    bot_name: str = Field(default="Consilium", min_length=1, max_length=100)
-    ghost_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=+-]{1,40}$")] = Field(
-        default="_consilium_", description="How the user ids of ghosts begin"
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,60}$")] = Field(
+        default="consilium", description="The registration's name: letters, digits and . _ -"
     )
+    url: HttpUrl = Field(
+        description="Where the homeserver reaches the bridge", examples=["http://localhost:29300"]
+    )
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address the bridge listens on"
+    )
+    port: int = Field(default=29300, ge=0, le=65535, description="Port the bridge listens on")
+    as_token: Token = Field(description="The bridge's token at the homeserver")
+    hs_token: Token = Field(description="The homeserver's token at the bridge")
+    bot: Localpart = Field(
+        default="consilium",
+        description="The bot's name, without @ and server: a-z, 0-9 and . _ = / + -",
+    )
+    bot_name: str = Field(
+        default="Consilium", min_length=1, max_length=100, description="How people see the bot"
+    )
+    ghost_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=+-]{1,40}$")] = Field(
+        default="_consilium_",
+        description="How the user ids of ghosts begin: a-z, 0-9 and . _ = + -",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.as_token.get_secret_value() == self.hs_token.get_secret_value():
+            msg = "as_token and hs_token are the same; make two with: consilium init"
+            raise ValueError(msg)
+        if self.bot.startswith(self.ghost_prefix):
+            msg = "the bot's name begins like a ghost's; change bot or ghost_prefix"
+            raise ValueError(msg)
+        return self
 
 
 class Database(Section):
     """Where everything is kept."""
 
-    url: str = Field(
+    url: Annotated[str, StringConstraints(pattern=r"^(sqlite:///|postgresql://)\S+$")] = Field(
         default="sqlite:///consilium.db",
-        pattern=r"^(sqlite:///|postgresql://)\S+$",
-        description="sqlite:///file.db or postgresql://user:password@host/name",
+        description="sqlite:///file.db or postgresql://user@host/name",
+        repr=False,
     )
     password: Secret | None = Field(
         default=None, description="Password for PostgreSQL, if not in url"
     )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            parsed = make_url(self.url)
+        except (ArgumentError, ValueError):
+            msg = "the url can't be read; write sqlite:///file.db or postgresql://user@host/name"
+            raise ValueError(msg) from None
+        if parsed.drivername == "sqlite":
+            if self.password is not None:
+                msg = "an SQLite file has no password; delete the key password"
+                raise ValueError(msg)
+            if parsed.database in {None, "", ":memory:"}:
+                msg = "the url names no file; write sqlite:///file.db"
+                raise ValueError(msg)
+        elif self.password is not None and parsed.password is not None:
+            msg = "the password is given twice, in url and in password; delete one"
+            raise ValueError(msg)
+        return self
+
+    def located(self, directory: Path) -> Self:
+        """The same, with a relative SQLite file taken from `directory`."""
+        scheme = "sqlite:///"
+        if not self.url.startswith(scheme):
+            return self
+        return self.model_copy(
+            update={"url": f"{scheme}{directory / self.url.removeprefix(scheme)}"}
+        )
 
 
 class LogFormat(StrEnum):
@@ -82,15 +169,17 @@ class LogLevel(StrEnum):
 class Log(Section):
     """What is logged. Message text and secrets never are."""
 
-    level: LogLevel = LogLevel.INFO
-    format: LogFormat = LogFormat.CONSOLE
+    level: LogLevel = Field(default=LogLevel.INFO, description="From which weight on")
+    format: LogFormat = Field(
+        default=LogFormat.CONSOLE, description="console for people, json for machines"
+    )
 
 
 class Link(Section):
     """One group that a portal mirrors."""
 
-    network: NetworkId
-    group: str = Field(min_length=1, max_length=1000)
+    network: NetworkId = Field(description="A key of networks")
+    group: str = Field(min_length=1, max_length=1000, description="The group's id on the network")
     direction: Direction = Field(
         default=Direction.IN,
         description="in: the room reads the group; out: the group reads the room; both",
@@ -101,7 +190,7 @@ class Portal(Section):
     """One Matrix room and the groups it mirrors."""
 
     room: RoomName
-    links: tuple[Link, ...] = Field(min_length=1)
+    links: tuple[Link, ...] = Field(min_length=1, description="The groups that the room mirrors")
 
 
 class Network(BaseModel):
@@ -109,13 +198,17 @@ class Network(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
-    type: str = Field(min_length=1, description="The adapter")
+    type: str = Field(min_length=1, max_length=100, description="The adapter", examples=["xmpp"])
     name: str = Field(default="", max_length=60, description="How people call it")
 
     @property
     def own_keys(self) -> dict[str, Any]:
         """The adapter's settings, not yet validated."""
         return dict(self.model_extra or {})
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        # The other keys hold the adapter's secrets as they were written
+        return [("type", self.type), ("name", self.name)]
 
 
 class Config(Section):
@@ -125,8 +218,11 @@ class Config(Section):
     appservice: AppService
     database: Database = Database()
     log: Log = Log()
-    networks: dict[NetworkId, Network] = Field(default_factory=dict)
-    portals: tuple[Portal, ...] = ()
+    networks: dict[NetworkId, Network] = Field(
+        default_factory=dict,
+        description="Each key is a network's id: a-z, 0-9 and -, a letter first, at most 31",
+    )
+    portals: tuple[Portal, ...] = Field(default=(), description="Rooms and their groups")
 
     @property
     def bot_id(self) -> str:
