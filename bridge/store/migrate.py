@@ -41,3 +41,11 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
         MigrationContext.configure(connection).get_current_revision(),
         ScriptDirectory.from_config(_config()).get_current_head(),
     )
+
+
+def knows(revision: str) -> bool:
+    """Whether this version has the schema revision; if not, a newer version wrote the database."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
