@@ -1,0 +1,5 @@
+"""`python -m bridge` is `consilium`."""
+
+from bridge.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""`consilium run`: bridges until it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+
+import typer
+
+from bridge.commands.options import ConfigOption, VerboseOption, invocation
+
+
+def run(
+    context: typer.Context, config: ConfigOption = None, verbose: VerboseOption = False
+) -> None:
+    """Bridge, until stopped by Ctrl-C or SIGTERM.
+
+    Waits for a homeserver or a network that is not up yet. A second Ctrl-C stops at once; nothing
+    is lost by that.
+
+    \b
+    Example:
+      consilium -c /etc/consilium/config.yaml run
+    """
+    asked = invocation(context)
+    asked.update(config, verbose=verbose)
+
+    import uvloop
+
+    from bridge import app
+    from bridge.config.load import load
+    from bridge.config.schema import LogLevel
+    from bridge.observe import configure_logging
+
+    loaded = load(asked.config).ready()
+    log = loaded.config.log
+    if asked.verbose:
+        log = log.model_copy(update={"level": LogLevel.DEBUG})
+    configure_logging(log, loaded.secrets())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(until_stopped(app.run(loaded)))
+
+
+async def until_stopped(work: Coroutine[None, None, None]) -> None:
+    """Do `work` until it ends or the process gets SIGINT or SIGTERM, which cancel it.
+
+    After the first signal the next has its usual effect.
+
+    Raises:
+        Exception: whatever `work` raises, also while it is stopping.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        stopping = True
+        task.cancel()
+        unlisten()
+
+    def unlisten() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not stopping:
+            raise
+    finally:
+        unlisten()
