@@ -1,0 +1,130 @@
+"""The bridge itself as a process of its own, run from a configuration made for the sandbox."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from sandbox.appservice import AppService
+from sandbox.hospital import Hospital
+from sandbox.ports import LOOPBACK
+from sandbox.process import Process
+from sandbox.prosody import Prosody
+
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """What goes into the configuration file: the app service, the networks and the portals.
+
+    Each portal maps a Matrix room to the groups `(network, group, direction)` linked to it.
+    """
+
+    app_service: AppService
+    homeserver_url: str
+    domain: str
+    networks: Mapping[str, Mapping[str, Any]]
+    portals: Mapping[str, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
+    database_url: str = "sqlite:///consilium.db"
+
+    def content(self) -> dict[str, Any]:
+        """The file's content."""
+        service = self.app_service
+        return {
+            "homeserver": {"url": self.homeserver_url, "domain": self.domain},
+            "appservice": {
+                "id": service.id,
+                "url": service.url,
+                "host": LOOPBACK,
+                "port": service.port,
+                "as_token": service.as_token,
+                "hs_token": service.hs_token,
+                "bot": service.bot,
+                "ghost_prefix": service.ghosts,
+            },
+            "database": {"url": self.database_url},
+            "networks": {id_: dict(network) for id_, network in self.networks.items()},
+            "portals": [
+                {
+                    "room": room,
+                    "links": [
+                        {"network": network, "group": group, "direction": direction}
+                        for network, group, direction in links
+                    ],
+                }
+                for room, links in self.portals.items()
+            ],
+        }
+
+    def write(self, path: Path) -> Path:
+        """Write the file, readable by its owner alone."""
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(self.content(), sort_keys=False, allow_unicode=True))
+        return path
+
+
+class Bridge(Process):
+    """The bridge, ready when it says so itself."""
+
+    def __init__(self, directory: Path, config: BridgeConfig, *options: str) -> None:
+        """Take the directory for a bridge with this configuration; `options` go to the command."""
+        self.config = config
+        self._config_file = directory / "config.yaml"
+        super().__init__(
+            "the bridge",
+            [sys.executable, "-m", "bridge", *options, "--config", self._config_file, "run"],
+            log=directory / "bridge.log",
+            ready=self._is_ready_itself,
+            directory=directory,
+        )
+
+    async def start(self) -> None:
+        """Write the configuration and run the bridge until it is ready."""
+        self._config_file.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write(self._config_file)
+        await super().start()
+
+    async def _is_ready_itself(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT) as http,
+                http.get(f"{self.config.app_service.url}/ready") as response,
+            ):
+                return response.status == 200
+        except (aiohttp.ClientConnectionError, TimeoutError):
+            return False
+
+
+def component_network(prosody: Prosody, hospital: Hospital, name: str) -> dict[str, Any]:
+    """A hospital's XMPP service with the bridge as a component: everyone under their own name."""
+    return {
+        "type": "xmpp",
+        "name": name,
+        "mode": "component",
+        "jid": hospital.component,
+        "secret": hospital.component_secret,
+        "host": prosody.address,
+        "port": prosody.component_port,
+    }
+
+
+def account_network(
+    prosody: Prosody, jid: str, password: str, name: str, nick: str = "Consilium"
+) -> dict[str, Any]:
+    """An XMPP service with the bridge as one account, which posts for everyone."""
+    return {
+        "type": "xmpp",
+        "name": name,
+        "mode": "account",
+        "jid": jid,
+        "password": password,
+        "host": prosody.address,
+        "port": prosody.client_port,
+        "tls": "off",
+        "nick": nick,
+    }

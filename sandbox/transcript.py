@@ -1,0 +1,78 @@
+"""A live transcript: what is seen at each of the places, as it is seen there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from rich.console import Console
+from rich.text import Text
+
+from sandbox.consult import People, is_message
+from sandbox.matrix_user import MatrixUser
+from sandbox.xmpp_user import XmppUser
+
+_COLOURS = ("cyan", "green", "magenta", "yellow")
+
+
+class Transcript:
+    """Prints each message at each place, with the name its reader sees."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._console = Console(highlight=False)
+        self._printed: dict[str, int] = {}
+        self._changed = asyncio.Event()
+        places = ["Matrix", *people.groups.values()]
+        self._width = max(map(len, places))
+        self._colour = dict(zip(places, _COLOURS, strict=False))
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, people: People) -> AsyncIterator[Self]:
+        """Print until the block ends."""
+        transcript = cls(people)
+        print()
+        tasks = [asyncio.create_task(transcript._follow_room(next(iter(people.doctors.values()))))]
+        for name, colleague in people.colleagues.items():
+            following = transcript._follow_group(colleague, people.groups[name])
+            tasks.append(asyncio.create_task(following))
+        try:
+            yield transcript
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def caught_up(self, messages: int) -> None:
+        """Return once so many messages were printed for each place."""
+        async with asyncio.timeout(30):
+            while any(self._printed.get(place, 0) < messages for place in self._colour):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def _follow_room(self, doctor: MatrixUser) -> None:
+        names: dict[str, str] = {}
+        async for event in doctor.timeline.follow():
+            if event.room != self._people.room:
+                continue
+            if event.type == "m.room.member" and event.state_key:
+                names[event.state_key] = event.content.get("displayname") or event.state_key
+            elif is_message(event):
+                emote = event.content.get("msgtype") == "m.emote"
+                self._print(
+                    "Matrix", names.get(event.sender, event.sender), event.body, emote=emote
+                )
+
+    async def _follow_group(self, colleague: XmppUser, group: str) -> None:
+        async for message in colleague.messages.follow():
+            if message.room == group and message.body and not message.error:
+                emote = message.body.startswith("/me ")
+                self._print(group, message.nick, message.body.removeprefix("/me "), emote=emote)
+
+    def _print(self, place: str, name: str, text: str, *, emote: bool) -> None:
+        said = f"* {name} {text}" if emote else f"{name}: {text}"
+        label = Text(place.ljust(self._width), style=self._colour.get(place, ""))
+        self._console.print(label, Text(said), sep="  ", soft_wrap=True)
+        self._printed[place] = self._printed.get(place, 0) + 1
+        self._changed.set()
