@@ -108,11 +108,14 @@ class MatrixUser:
         self._listener = asyncio.create_task(self._listen(), name=f"sync of {self.user_id}")
 
     async def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening, and tell if that had ended in an error before."""
+        outcome: object = None
         if self._listener is not None:
             self._listener.cancel()
-            await asyncio.wait([self._listener])
+            (outcome,) = await asyncio.gather(self._listener, return_exceptions=True)
         await self._http.close()
+        if isinstance(outcome, Exception):
+            raise outcome
 
     async def __aenter__(self) -> Self:
         await self.start()
