@@ -15,6 +15,7 @@ main() {
     flock 9 # two targets started at once take turns
 
     if ! command -v prosody >/dev/null; then
+        need_packages prosody
         step 1 Prosody install_prosody
         command -v prosody >/dev/null || fail "Prosody was installed, but not into PATH ($PATH)"
     fi
@@ -38,6 +39,7 @@ main() {
 choose_python() {
     python=${PYTHON:-$(find_python)}
     if [ -z "$python" ]; then
+        need_packages python3 python3-venv
         step 2 Python apt_install python3 python3-venv
         python=$(find_python)
         [ -n "$python" ] ||
@@ -47,6 +49,7 @@ choose_python() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         local version
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        need_packages "python$version-venv"
         step 2 "Python's venv" apt_install "python$version-venv"
     fi
 }
@@ -105,24 +108,19 @@ install_prosody() {
 }
 
 apt_install() {
-    if ! command -v apt-get; then
-        echo "Here is no apt-get: install $* with this system's own package manager, then try again."
-        return 1
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
-        { as_root apt-get update &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@")
+    as_root "${install[@]}" || { as_root apt-get update && as_root "${install[@]}"; }
 }
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "Packages have to be installed, and that needs root, but there is no sudo here: as root, run \`apt-get install python3-venv prosody\`, then try again."
-        return 1
-    fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+need_packages() {
+    command -v apt-get >/dev/null ||
+        fail "$* is missing, and there is no apt-get here: install it with this system's own package manager, then run this again"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+        fail "$* is missing, and there is no sudo here: run \`apt-get install $*\` as root, then run this again"
 }
 
 # --- how it is told ---
