@@ -33,10 +33,7 @@ app.command(short_help="Write a configuration with fresh tokens")(init)
 app.command(short_help="Write what the homeserver must know")(registration)
 app.command(short_help="Try every part, and say what to do")(check)
 app.command(short_help="Bridge, until stopped")(run)
-app.command(
-    short_help="See it work, with servers of its own",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(demo)
+app.command(short_help="See it work, with servers of its own")(demo)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands over the option's value

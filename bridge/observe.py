@@ -30,6 +30,7 @@ _SHAPES_OF_SECRETS = (
     r"|(?<=access_token=)[^\s&\"',]+"
     r"|(?<=://)[^\s/@:\"']*:[^\s/@\"']+(?=@)"
 )
+_PARAMETERS = re.compile(r"\[parameters: .*")
 _SHORTEST_SECRET = 6  # shorter ones would blot out innocent words
 
 _LEVELS = {
@@ -72,6 +73,7 @@ def _describing() -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         withhold,
         structlog.processors.format_exc_info,
+        _without_parameters,
     ]
 
 
@@ -80,6 +82,13 @@ def withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
     for key in event:
         if key in _WRITTEN_KEYS or _KEY_OF_SECRET.search(key):
             event[key] = HIDDEN
+    return event
+
+
+def _without_parameters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """SQLAlchemy's errors repeat the values of the statement, such as a message's text."""
+    if "exception" in event:
+        event["exception"] = _PARAMETERS.sub(f"[parameters: {HIDDEN}]", event["exception"])
     return event
 
 

@@ -28,9 +28,6 @@ def check(
     asked = invocation(context)
     asked.update(config, verbose=verbose)
 
-    from bridge import probes
-    from bridge.check import Probes
-    from bridge.check import check as check_all
     from bridge.config.load import load
     from bridge.config.schema import Log, LogLevel
     from bridge.observe import configure_logging
@@ -38,6 +35,11 @@ def check(
     loaded = load(asked.config)
     level = LogLevel.DEBUG if asked.verbose else LogLevel.ERROR
     configure_logging(Log(level=level), loaded.secrets())
+
+    from bridge import probes
+    from bridge.check import Probes
+    from bridge.check import check as check_all
+
     parts = Probes(database=probes.database, homeserver=probes.homeserver)
     if not asyncio.run(check_all(loaded, parts, _tell)):
         raise typer.Exit(1)

@@ -1,14 +1,20 @@
 """`consilium demo`: see it work, with servers of its own."""
 
+from typing import Annotated
+
 import typer
 
 from bridge.errors import ConsiliumError
 
 
-def demo(context: typer.Context) -> None:
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Check that everything arrived, and end")
+    ] = False,
+) -> None:
     """Start throwaway servers and the bridge, hold a short consult, and show it.
 
-    With --once it checks that every message arrived everywhere, and ends. All options are passed on.
+    It stays up until Ctrl-C, so that you can join in with Element and an XMPP client.
 
     \b
     Examples:
@@ -23,4 +29,4 @@ def demo(context: typer.Context) -> None:
         raise ConsiliumError(
             "The demo is not part of this installation.", "Run it from the source: make demo"
         ) from error
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(main(once=once))

@@ -32,9 +32,12 @@ def registration(
     asked.update(config, verbose=verbose)
 
     from bridge.config.load import load
+
+    loaded = load(asked.config).ready()
+
     from bridge.matrix.registration import registration_yaml
 
-    text = registration_yaml(load(asked.config).ready().config)
+    text = registration_yaml(loaded.config)
     if output is None:
         typer.echo(text, nl=False)
         return

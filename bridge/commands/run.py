@@ -24,9 +24,6 @@ def run(
     asked = invocation(context)
     asked.update(config, verbose=verbose)
 
-    import uvloop
-
-    from bridge import app
     from bridge.config.load import load
     from bridge.config.schema import LogLevel
     from bridge.observe import configure_logging
@@ -36,8 +33,13 @@ def run(
     if asked.verbose:
         log = log.model_copy(update={"level": LogLevel.DEBUG})
     configure_logging(log, loaded.secrets())
+
+    import uvloop
+
+    from bridge.app import run as bridge
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(until_stopped(app.run(loaded)))
+        runner.run(until_stopped(bridge(loaded)))
 
 
 async def until_stopped(work: Coroutine[None, None, None]) -> None:
