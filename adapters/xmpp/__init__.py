@@ -1,0 +1,5 @@
+"""XMPP rooms (Multi-User Chat, XEP-0045) as groups."""
+
+from adapters.xmpp.adapter import XmppAdapter
+
+__all__ = ["XmppAdapter"]

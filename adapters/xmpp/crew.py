@@ -1,0 +1,140 @@
+"""The bridge's own occupants of one room: the listener, and one for each doctor present."""
+
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from adapters.xmpp.identity import doctor_jid
+from adapters.xmpp.incoming import Seen
+from adapters.xmpp.nick import FALLBACK
+from adapters.xmpp.occupant import Exit, Occupant
+from adapters.xmpp.timing import Timing
+from adapters.xmpp.wire import Wire
+from bridge.model import Author
+
+log = structlog.get_logger()
+
+Who = tuple[str, str]
+"""Network and author id."""
+
+
+class Crew:
+    """Who of the bridge is in the room, and who should be.
+
+    Args:
+        room: the room's address.
+        domain: the component's domain, or None where one account speaks for all.
+        listener: the full address of the occupant that hears for all.
+        on_lost: called when the room puts the listener out.
+        timing: how long to wait for answers.
+    """
+
+    def __init__(
+        self,
+        room: str,
+        domain: str | None,
+        listener: str,
+        timing: Timing,
+        on_lost: Callable[[Occupant, Exit, Seen], None],
+    ) -> None:
+        self.nicks: dict[str, Occupant] = {}
+        """The bridge's own nicks in the room, and whose they are."""
+        self.listener = Occupant(listener, room, self.nicks, timing, on_lost)
+        self.wanted: dict[Who, Author] = {}
+        """The doctors that should be in the room, whether they are or not."""
+        self.ids: set[str] = set()
+        """Every occupant id (XEP-0421) that ever was the bridge's own here."""
+        self.former: frozenset[str] = frozenset()
+        """Own nicks of the last connection."""
+        self._room = room
+        self._domain = domain
+        self._timing = timing
+        self._doctors: dict[Who, Occupant] = {}
+        self._by_jid: dict[str, Occupant] = {listener: self.listener}
+
+    def at(self, jid: str) -> Occupant | None:
+        """The own occupant with this full address."""
+        return self._by_jid.get(jid)
+
+    def claims(self, nick: str) -> bool:
+        """Whether one of the bridge's own has just asked for this nick."""
+        return any(occupant.claim == nick for occupant in self._by_jid.values())
+
+    def is_own_address(self, jid: str) -> bool:
+        """Whether this real address can only be the bridge's own."""
+        bare = jid.partition("/")[0]
+        if self._domain is None:
+            return bare == self.listener.jid.partition("/")[0]
+        return bare.rpartition("@")[2] == self._domain
+
+    async def bring(self, wire: Wire, author: Author) -> Occupant:
+        """The author's occupant, in the room and under their present name.
+
+        Raises:
+            Unreachable: not now.
+            Refused: the room does not let them in, or not under this name.
+        """
+        if self._domain is None:
+            return self.listener
+        who = (author.network, author.id)
+        self.wanted[who] = author
+        occupant = self._doctors.get(who)
+        if occupant is None:
+            occupant = Occupant(
+                doctor_jid(author, self._domain),
+                self._room,
+                self.nicks,
+                self._timing,
+                self._on_exit,
+            )
+            self._doctors[who] = occupant
+            self._by_jid[occupant.jid] = occupant
+        name = author.name or FALLBACK
+        if occupant.nick is not None and occupant.name == name:
+            return occupant
+        async with occupant.lock:
+            if occupant.nick is None:
+                await occupant.enter(wire, name)
+            elif occupant.name != name:
+                await occupant.rename(wire, name)
+        return occupant
+
+    async def dismiss(self, wire: Wire, author: Author, reason: str) -> None:
+        """Let the author's occupant leave the room, if it is in."""
+        who = (author.network, author.id)
+        self.wanted.pop(who, None)
+        occupant = self._doctors.get(who)
+        if occupant is None:
+            return
+        async with occupant.lock:
+            await occupant.leave(wire, reason)
+        if occupant.nick is None and who not in self.wanted:
+            self._doctors.pop(who, None)
+            self._by_jid.pop(occupant.jid, None)
+
+    def is_in(self, author: Author) -> bool:
+        """Whether the author is to be in the room."""
+        return (author.network, author.id) in self.wanted
+
+    def forget_all(self) -> None:
+        """The room or the connection is gone: nobody is in any more."""
+        self.former = frozenset(self.nicks) or self.former
+        for occupant in self._by_jid.values():
+            occupant.forget()
+
+    def hears_as(self, jid: str) -> None:
+        """An account's address can differ at each connection."""
+        self._by_jid.pop(self.listener.jid, None)
+        self.listener.jid = jid
+        self._by_jid[jid] = self.listener
+
+    def inside(self) -> Iterator[tuple[Occupant, str]]:
+        """Everyone of the bridge who is in the room, with their nicks."""
+        return ((each, each.nick) for each in list(self._by_jid.values()) if each.nick)
+
+    def _on_exit(self, occupant: Occupant, exit_: Exit, _seen: Seen) -> None:
+        """A doctor was put out: they come back with their next message, not by themselves."""
+        if exit_ in {Exit.KICKED, Exit.BANNED}:
+            log.info("a doctor was put out of a room", room=self._room, how=exit_.value)
+            for who in [who for who, each in self._doctors.items() if each is occupant]:
+                self.wanted.pop(who, None)

@@ -1,0 +1,204 @@
+"""One XMPP network: a connection, kept up, and the rooms on it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import structlog
+
+from adapters.xmpp.check import examine
+from adapters.xmpp.handover import Handover
+from adapters.xmpp.identity import LISTENER, RESOURCE
+from adapters.xmpp.room import Manner, Room
+from adapters.xmpp.settings import Mode, XmppSettings
+from adapters.xmpp.timing import DEFAULT, Backoff, Timing
+from adapters.xmpp.wire import MESSAGE, Rejected, Wire, make_wire
+from bridge.contract import (
+    Capabilities,
+    Finding,
+    Health,
+    Inlet,
+    Level,
+    Outgoing,
+    Sent,
+    Unreachable,
+)
+from bridge.model import Author, Place
+
+log = structlog.get_logger()
+
+_MAX_TEXT: Final = 40_000
+_COMPONENT: Final = Capabilities(
+    own_names=True, max_text=_MAX_TEXT, membership=Level.FULL, subject=Level.PARTLY
+)
+_ACCOUNT: Final = Capabilities(
+    own_names=False, max_text=_MAX_TEXT, membership=Level.REFUSED, subject=Level.PARTLY
+)
+
+
+class XmppNetwork:
+    """The XMPP service of one organisation. Implements `bridge.contract.Network`.
+
+    While the connection is down, that is reported once, for the network; rooms report themselves
+    when they are entered again.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        name: str,
+        settings: XmppSettings,
+        inlet: Inlet,
+        timing: Timing = DEFAULT,
+    ) -> None:
+        self._network = network
+        self._name = name or network
+        self._settings = settings
+        self._inlet = inlet
+        self._timing = timing
+        self._domain = settings.jid if settings.mode is Mode.COMPONENT else None
+        self._manner = Manner(
+            nick=settings.nick,
+            listener=f"{LISTENER}@{settings.jid}/{RESOURCE}",
+            domain=self._domain,
+            create=settings.create_rooms,
+            timing=timing,
+        )
+        self._rooms: dict[str, Room] = {}
+        self._stays: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._wire: Wire | None = None
+        self._handover = Handover(inlet)
+        self._state: Health | None = None
+        self._why_down = f"{self._name} is not connected yet."
+
+    # --- bridge.contract.Outlet
+
+    def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all rooms are alike
+        """What its rooms can show."""
+        return _COMPONENT if self._domain else _ACCOUNT
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Show it in a room; see `Outlet.send`."""
+        return await self._room(outgoing).send(outgoing)
+
+    async def find(self, outgoing: Outgoing) -> Sent | None:
+        """Look up a copy; see `Outlet.find`."""
+        return await self._room(outgoing).find(outgoing)
+
+    def _room(self, outgoing: Outgoing) -> Room:
+        if self._wire is None:
+            raise Unreachable(self._why_down)
+        room = self._rooms.get(outgoing.place.id)
+        if room is None:
+            raise Unreachable(f"The bridge takes no part in the room {outgoing.place.id} now.")
+        return room
+
+    # --- bridge.contract.Network
+
+    async def run(self) -> None:
+        """Connect and stay connected until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._handover.run())
+            group.create_task(self._stay_connected())
+
+    async def open(self, group: str, present: Sequence[Author]) -> None:
+        """Take part in a room from now on; does not wait for it."""
+        if group in self._rooms:
+            await self.close(group)
+        room = Room(
+            Place(self._network, group),
+            self._manner,
+            present,
+            self._handover.put,
+            self._inlet.health,
+        )
+        self._rooms[group] = room
+        if self._group is not None and self._wire is not None:
+            self._stays[group] = self._group.create_task(room.stay(self._wire))
+
+    async def close(self, group: str) -> None:
+        """Leave a room."""
+        room = self._rooms.pop(group, None)
+        if room is not None:
+            room.part()
+        stay = self._stays.pop(group, None)
+        if stay is not None:
+            stay.cancel()
+            await asyncio.wait({stay})
+
+    async def check(self, groups: Sequence[str]) -> Sequence[Finding]:
+        """Try everything once; see `bridge.contract.Network.check`."""
+        return await examine(self._settings, self._name, groups)
+
+    # --- the connection
+
+    async def _stay_connected(self) -> None:
+        backoff = Backoff(self._timing)
+        while True:
+            wire = make_wire(self._settings, self._name, self._take, self._timing)
+            try:
+                await wire.open()
+            except Rejected as error:
+                self._down(error.sentence)
+            else:
+                backoff.succeeded()
+                await self._use(wire)
+            await asyncio.sleep(backoff.next())
+
+    async def _use(self, wire: Wire) -> None:
+        """Be in the rooms for as long as the connection lasts."""
+        self._wire = wire
+        self._handover.attach(wire)
+        self._report(Health(up=True))
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for jid, room in self._rooms.items():
+                    self._stays[jid] = group.create_task(room.stay(wire))
+                try:
+                    await wire.watch()
+                except asyncio.CancelledError:
+                    for room in self._rooms.values():
+                        room.part()
+                    raise
+                self._group = None
+                for stay in self._stays.values():
+                    stay.cancel()
+        finally:
+            self._group = None
+            self._stays.clear()
+            self._down(wire.closed.result() if wire.closed.done() else "The bridge is stopping.")
+            self._wire = None
+            self._handover.attach(None)
+            await wire.close()
+
+    def _down(self, why: str) -> None:
+        self._why_down = why
+        self._report(Health(up=False, reason=why))
+
+    def _report(self, health: Health) -> None:
+        if health != self._state:
+            self._state = health
+            log.info("network state", network=self._network, up=health.up, reason=health.reason)
+            self._inlet.health(health)
+
+    # --- stanzas
+
+    def _take(self, stanza: Element) -> None:
+        """Give a stanza to its room. Copies for doctors, by far the most, end here."""
+        sender, to = stanza.get("from"), stanza.get("to")
+        wire = self._wire
+        if sender is None or to is None or wire is None:
+            return
+        jid, _, nick = sender.partition("/")
+        room = self._rooms.get(jid)
+        if room is None:
+            return
+        if stanza.tag not in MESSAGE:
+            room.presence(stanza, nick, to)
+        elif to != wire.hears_as and stanza.get("type") == "groupchat":
+            room.overheard(to)
+        else:
+            room.message(stanza, nick, to)

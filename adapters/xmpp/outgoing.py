@@ -1,0 +1,79 @@
+"""Stanzas to a room, as text. Every value is escaped here; callers pass plain strings."""
+
+from datetime import UTC, datetime
+
+from adapters.xmpp.xml import DATA_FORM, MUC, MUC_OWNER, SID, STANZAS, attribute, text
+
+NO_HISTORY = "<history maxstanzas='0'/>"
+_ROOM_CONFIG = "http://jabber.org/protocol/muc#roomconfig"
+
+
+def say(sender: str, room: str, key: str, body: str, *, emote: bool) -> str:
+    """A groupchat message that bears `key` as its id and origin id (XEP-0359, XEP-0245)."""
+    id_, words = attribute(key), text(f"/me {body}" if emote else body)
+    return (
+        f"<message from='{attribute(sender)}' to='{attribute(room)}' type='groupchat' id='{id_}'>"
+        f"<body>{words}</body><origin-id xmlns='{SID}' id='{id_}'/></message>"
+    )
+
+
+def set_subject(sender: str, room: str, key: str, subject: str) -> str:
+    """A change of the room's subject (XEP-0045, section 8.1)."""
+    return (
+        f"<message from='{attribute(sender)}' to='{attribute(room)}' type='groupchat' "
+        f"id='{attribute(key)}'><subject>{text(subject)}</subject></message>"
+    )
+
+
+def join(sender: str, room: str, nick: str, id_: str, history: str = NO_HISTORY) -> str:
+    """A request to enter the room (XEP-0045, section 7.2)."""
+    return (
+        f"<presence from='{attribute(sender)}' to='{attribute(f'{room}/{nick}')}' "
+        f"id='{attribute(id_)}'><x xmlns='{MUC}'>{history}</x></presence>"
+    )
+
+
+def history_since(time: datetime) -> str:
+    """What to ask of a room's memory at entry (XEP-0045, section 7.2.14)."""
+    stamp = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"<history since='{stamp}'/>"
+
+
+def rename(sender: str, room: str, nick: str, id_: str) -> str:
+    """A request for another nick (XEP-0045, section 7.6)."""
+    return (
+        f"<presence from='{attribute(sender)}' to='{attribute(f'{room}/{nick}')}' "
+        f"id='{attribute(id_)}'/>"
+    )
+
+
+def leave(sender: str, room: str, nick: str, reason: str = "") -> str:
+    """The farewell of an occupant (XEP-0045, section 7.14)."""
+    status = f"<status>{text(reason)}</status>" if reason else ""
+    return (
+        f"<presence from='{attribute(sender)}' to='{attribute(f'{room}/{nick}')}' "
+        f"type='unavailable'>{status}</presence>"
+    )
+
+
+def refuse(sender: str, to: str, id_: str, words: str) -> str:
+    """The answer to a message that goes nowhere (RFC 6120, section 8.3)."""
+    return (
+        f"<message from='{attribute(sender)}' to='{attribute(to)}' type='error' "
+        f"id='{attribute(id_)}'><error type='cancel'><feature-not-implemented xmlns='{STANZAS}'/>"
+        f"<text xmlns='{STANZAS}'>{text(words)}</text></error></message>"
+    )
+
+
+def accept_defaults() -> str:
+    """The owner's form for a new room: as the service sets it up, but lasting (section 10.1)."""
+    return (
+        f"<query xmlns='{MUC_OWNER}'><x xmlns='{DATA_FORM}' type='submit'>"
+        f"<field var='FORM_TYPE'><value>{_ROOM_CONFIG}</value></field>"
+        "<field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query>"
+    )
+
+
+def destroy() -> str:
+    """An owner's request to take the room away (section 10.9)."""
+    return f"<query xmlns='{MUC_OWNER}'><destroy/></query>"

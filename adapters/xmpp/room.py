@@ -1,0 +1,404 @@
+"""One room: entered, kept, entered again; and its stanzas given to those who understand them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import structlog
+
+from adapters.xmpp import outgoing
+from adapters.xmpp.archive import RESULT, Archive
+from adapters.xmpp.crew import Crew
+from adapters.xmpp.errors import GONE, NOT_INSIDE, StanzaError, cannot_join
+from adapters.xmpp.features import Features
+from adapters.xmpp.hearing import Hearing
+from adapters.xmpp.incoming import (
+    CREATED,
+    SHUTDOWN,
+    Seen,
+    is_about_oneself,
+    read_message,
+    read_presence,
+)
+from adapters.xmpp.occupant import Exit, Occupant
+from adapters.xmpp.people import People
+from adapters.xmpp.saying import Saying
+from adapters.xmpp.timing import Backoff, Timing
+from adapters.xmpp.wire import Wire
+from adapters.xmpp.xml import PING
+from bridge.contract import Health, Outgoing, Refused, Sent, Unreachable
+from bridge.model import Author, Event, Place
+
+log = structlog.get_logger()
+
+_CREW_SECONDS: Final = 10.0
+"""How long the roster waits for the doctors, who must not be taken for colleagues in it."""
+_AT_ONCE: Final = 8
+"""So many doctors enter a room at the same time."""
+PRIVATE: Final = "Private messages do not cross the bridge: please write in the room."
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the bridge behaves in every room of one network.
+
+    `nick` is the listener's, `listener` its full address; `domain` is the component's, or None
+    where one account speaks for all; `create` tells whether to make rooms that do not exist.
+    """
+
+    nick: str
+    listener: str
+    domain: str | None
+    create: bool
+    timing: Timing
+
+
+class Room:
+    """The bridge's part in one room.
+
+    Args:
+        place: the room.
+        manner: how the bridge behaves in every room of the network.
+        present: the doctors that are to be in the room.
+        emit: where events go.
+        health: where to report whether the room can be used.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        manner: Manner,
+        present: Sequence[Author],
+        emit: Callable[[Event], None],
+        health: Callable[[Health], None],
+    ) -> None:
+        self.jid = place.id
+        self._place = place
+        self._nick = manner.nick
+        self._create = manner.create
+        self._timing = timing = manner.timing
+        self._emit = emit
+        self._health = health
+        self._has_doctors = manner.domain is not None
+        self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_listener_out)
+        if self._has_doctors:
+            self._crew.wanted = {(each.network, each.id): each for each in present}
+        self._people = People(place)
+        self._saying = Saying(place.id, self._crew, timing, own_names=self._has_doctors)
+        self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
+        self._archive = Archive(place.id)
+        self._features = Features()
+        self._wire: Wire | None = None
+        self._inside = False
+        self._told = False
+        self._undecided: dict[str, Seen] = {}
+        self._expelled: set[str] = set()
+        self._lost = asyncio.Event()
+        self._why_lost = f"The room {place.id} has not been entered yet."
+        self._exit = Exit.LOST
+        self._heard_at = 0.0
+        self._reported: tuple[bool, str] | None = None
+
+    # --- asked by the network
+
+    async def stay(self, wire: Wire) -> None:
+        """Enter the room, and come back into it after every fault, until cancelled."""
+        backoff = Backoff(self._timing)
+        self._crew.hears_as(wire.hears_as)
+        self._reported = None
+        try:
+            while True:
+                self._exit = Exit.LOST
+                try:
+                    await self._enter(wire)
+                    backoff.succeeded()
+                    self._report(up=True)
+                    await self._until_lost(wire)
+                except (Unreachable, Refused) as error:
+                    self._why_lost = str(error)
+                self._out(self._why_lost)
+                self._report(up=False)
+                await asyncio.sleep(backoff.next(at_once=self._exit is not Exit.KICKED))
+        finally:
+            self._out("The connection was lost.")
+
+    def part(self) -> None:
+        """Say goodbye, if there is a connection; don't wait for the answer."""
+        if self._wire is None:
+            return
+        with suppress(Unreachable):  # then the connection's end is goodbye enough
+            for occupant, nick in self._crew.inside():
+                self._wire.post(outgoing.leave(occupant.jid, self.jid, nick))
+
+    async def send(self, outgoing_: Outgoing) -> Sent:
+        """Show it in the room. Raises as `Outlet.send` does."""
+        return await self._saying.send(self._ready(), outgoing_, self._hearing)
+
+    async def find(self, outgoing_: Outgoing) -> Sent | None:
+        """Look up a copy. Raises as `Outlet.find` does."""
+        archive = self._archive if self._features.archive else None
+        return await self._saying.find(self._ready(), outgoing_, self._hearing, archive)
+
+    def _ready(self) -> Wire:
+        if self._wire is None or not self._inside:
+            raise Unreachable(self._why_lost)
+        return self._wire
+
+    # --- entering and staying
+
+    async def _enter(self, wire: Wire) -> None:
+        self._lost.clear()
+        self._expelled.clear()
+        self._wire = wire
+        self._features = await self._look(wire)
+        self._hearing.trusts_stanza_ids = self._features.stanza_ids
+        self._people.trusts_occupant_ids = self._features.occupant_ids
+        first = self._hearing.heard_at is None
+        if self._features.archive and not first:
+            self._hearing.hold()
+        listener = self._crew.listener
+        history = self._hearing.history(from_archive=self._features.archive)
+        async with listener.lock:
+            seen = await listener.enter(wire, self._nick, history)
+        if CREATED in seen.codes:
+            await self._found_new(wire)
+        self._inside = True
+        self._heard_at = time.monotonic()
+        self._hearing.entered()
+        if self._features.archive:
+            await self._read_archive(wire, first=first)
+        if self._has_doctors:
+            await self._bring_doctors(wire)
+        self._told = True
+        self._emit(self._people.roster())
+
+    async def _look(self, wire: Wire) -> Features:
+        """Ask before entering: to enter a room that does not exist would make it."""
+        try:
+            return await Features.of(wire, self.jid)
+        except StanzaError as error:
+            if error.condition in GONE and not self._create:
+                raise Unreachable(
+                    f"The room {self.jid} does not exist. "
+                    "Make it, or set create_rooms: true for this network."
+                ) from error
+            if error.condition == "jid-malformed" or error.kind == "wait":
+                raise cannot_join(self.jid, self._nick, error) from error
+            return Features()  # some services hide what they are from those outside
+
+    async def _found_new(self, wire: Wire) -> None:
+        """Entering has made the room: keep it, or take it away again."""
+        try:
+            if self._create:
+                await wire.ask("set", self.jid, outgoing.accept_defaults())
+                log.info("made a room", room=self.jid)
+                self._features = await Features.of(wire, self.jid)
+                self._hearing.trusts_stanza_ids = self._features.stanza_ids
+                self._people.trusts_occupant_ids = self._features.occupant_ids
+                return
+            await wire.ask("set", self.jid, outgoing.destroy())
+        except StanzaError as error:
+            raise cannot_join(self.jid, self._nick, error) from error
+        raise Unreachable(f"The room {self.jid} does not exist.")
+
+    async def _read_archive(self, wire: Wire, *, first: bool) -> None:
+        """Hand over what was missed; at the first entry, only note where the archive ends."""
+        try:
+            if first:
+                newest = await self._archive.newest_id(wire)
+                self._hearing.mark = newest or self._hearing.mark
+                return
+            pages = self._archive.after(wire, self._hearing.mark, self._hearing.since())
+            async for page in pages:
+                for said in page.said:
+                    self._hearing.replay(said)
+        except (StanzaError, Unreachable) as error:
+            if self._lost.is_set() or wire.closed.done():
+                raise Unreachable(self._why_lost) from error
+            log.warning("a room's archive can't be read", room=self.jid, error=str(error))
+        if not first:
+            self._hearing.release()
+
+    async def _bring_doctors(self, wire: Wire) -> None:
+        """Let the doctors in, and what remains of earlier ones out, before the roster is told."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def bring(author: Author) -> None:
+            async with gate:
+                try:
+                    await self._crew.bring(wire, author)
+                except (Unreachable, Refused) as error:
+                    log.warning("a doctor could not enter", room=self.jid, reason=str(error))
+
+        try:
+            async with asyncio.timeout(_CREW_SECONDS), asyncio.TaskGroup() as group:
+                for author in list(self._crew.wanted.values()):
+                    group.create_task(bring(author))
+        except TimeoutError:
+            log.warning("not every doctor could enter in time", room=self.jid)
+        await self._probe(wire)
+
+    async def _until_lost(self, wire: Wire) -> None:
+        while not self._lost.is_set():
+            quiet = time.monotonic() - self._heard_at
+            try:
+                async with asyncio.timeout(max(0.0, self._timing.silence - quiet)):
+                    await self._lost.wait()
+            except TimeoutError:
+                if time.monotonic() - self._heard_at >= self._timing.silence:
+                    await self._probe(wire)
+                    self._heard_at = time.monotonic()
+
+    async def _probe(self, wire: Wire) -> None:
+        """Ask whether the listener is still in the room (XEP-0410).
+
+        Raises:
+            Unreachable: it is not, or the room can't be asked.
+        """
+        nick = self._crew.listener.nick
+        if nick is None:
+            raise Unreachable(self._why_lost)
+        try:
+            await wire.ask("get", f"{self.jid}/{nick}", f"<ping xmlns='{PING}'/>")
+        except StanzaError as error:
+            # Section 3.2: these two come from the bridge's own client, through the room.
+            if error.condition not in {"service-unavailable", "feature-not-implemented"}:
+                raise Unreachable(f"The room {self.jid} has forgotten the bridge.") from error
+
+    def _on_listener_out(self, _listener: Occupant, how: Exit, seen: Seen) -> None:
+        reason = f" ({seen.reason})" if seen.reason else ""
+        words = {
+            Exit.KICKED: "The bridge was kicked from the room {}{}.",
+            Exit.BANNED: "The bridge was banned from the room {}{}.",
+            Exit.DESTROYED: "The room {} was destroyed{}.",
+        }.get(how, "The room {} put the bridge out{}.")
+        self._lose(words.format(self.jid, reason), how)
+
+    def _lose(self, why: str, how: Exit = Exit.LOST) -> None:
+        self._why_lost, self._exit = why, how
+        self._inside = self._told = False
+        self._lost.set()
+
+    def _out(self, why: str) -> None:
+        self._why_lost = why
+        self._inside = self._told = False
+        self._hearing.drop_held()
+        self._saying.lost(why)
+        self._crew.forget_all()
+        self._people.clear()
+        self._undecided.clear()
+
+    def _report(self, *, up: bool) -> None:
+        reason = "" if up else self._why_lost
+        if self._reported != (up, reason):
+            self._reported = (up, reason)
+            self._health(Health(up, reason, self.jid))
+
+    # --- stanzas of the room
+
+    def message(self, stanza: Element, nick: str, to: str) -> None:
+        """Take a message from the room or one in it, to the listener or about an own message."""
+        kind = stanza.get("type")
+        if kind == "groupchat":
+            self._heard_at = time.monotonic()
+            said = read_message(stanza, self.jid, nick)
+            if said.body is not None:
+                self._hearing.message(said)
+            elif said.subject is not None:
+                self._hearing.set_subject(said)
+        elif kind == "error":
+            self._failed(StanzaError.of(stanza), stanza.get("id"), to)
+        elif not nick:
+            result = stanza.find(RESULT)
+            if result is not None:
+                self._archive.collect(result)
+        else:
+            self._decline(stanza, nick, to)
+
+    def overheard(self, to: str) -> None:
+        """A copy for a doctor went by: should the doctor not be in, let their ghost out."""
+        if self._crew.at(to) is None:
+            self._expel(to)
+
+    def presence(self, stanza: Element, nick: str, to: str) -> None:
+        """Take a presence, to the listener or to a doctor."""
+        occupant = self._crew.at(to)
+        kind = stanza.get("type")
+        if kind == "error":
+            if occupant is not None:
+                occupant.failed(StanzaError.of(stanza), stanza.get("id"))
+                self._decide()
+            return
+        if kind not in {None, "unavailable"}:
+            return
+        if occupant is None:
+            if kind is None:
+                self._expel(to)
+        elif occupant is not self._crew.listener:
+            if is_about_oneself(stanza):
+                self._about_own(occupant, read_presence(stanza, nick))
+        else:
+            self._heard_at = time.monotonic()
+            seen = read_presence(stanza, nick)
+            if is_about_oneself(stanza):
+                self._about_own(occupant, seen)
+            else:
+                self._about_other(seen)
+
+    def _about_own(self, occupant: Occupant, seen: Seen) -> None:
+        occupant.saw(seen)
+        if seen.occupant_id:
+            self._crew.ids.add(seen.occupant_id)
+        if seen.here:
+            self._undecided.pop(seen.nick, None)
+            self._tell(self._people.disown(seen.nick))
+
+    def _about_other(self, seen: Seen) -> None:
+        nick = seen.nick
+        if not nick or nick in self._crew.nicks or self._is_own(seen):
+            return
+        if self._crew.claims(nick) and seen.here:
+            self._undecided[nick] = seen  # a doctor's, unless the nick turns out to be taken
+            return
+        if seen.destroyed or SHUTDOWN in seen.codes:
+            return  # everyone goes, the listener too: nobody has left
+        self._tell(self._people.saw(seen))
+
+    def _is_own(self, seen: Seen) -> bool:
+        if self._people.trusts_occupant_ids and seen.occupant_id in self._crew.ids:
+            return True
+        return seen.real_jid is not None and self._crew.is_own_address(seen.real_jid)
+
+    def _decide(self) -> None:
+        """A nick was refused: whoever was seen under it is somebody else."""
+        for nick in list(self._undecided):
+            seen = self._undecided.pop(nick)
+            if nick not in self._crew.nicks:
+                self._tell(self._people.saw(seen))
+
+    def _tell(self, event: Event | None) -> None:
+        if event is not None and self._told:
+            self._emit(event)
+
+    def _failed(self, error: StanzaError, key: str | None, to: str) -> None:
+        self._saying.refused(key, error)
+        if error.condition == NOT_INSIDE and to == self._crew.listener.jid:
+            self._lose(f"The room {self.jid} has forgotten the bridge.")
+
+    def _decline(self, stanza: Element, nick: str, to: str) -> None:
+        """Tell a colleague that a private message goes nowhere."""
+        id_ = stanza.get("id")
+        if id_ and self._wire is not None and any(c.tag.endswith("}body") for c in stanza):
+            self._wire.post(outgoing.refuse(to, f"{self.jid}/{nick}", id_, PRIVATE))
+
+    def _expel(self, jid: str) -> None:
+        """Let an occupant out that an earlier run of the bridge has left in the room."""
+        if self._wire is None or jid in self._expelled or not self._crew.is_own_address(jid):
+            return
+        self._expelled.add(jid)
+        log.info("letting a ghost out of a room", room=self.jid)
+        self._wire.post(outgoing.leave(jid, self.jid, "ghost"))
