@@ -6,13 +6,17 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
+from sandbox.appservice import AppService
 from sandbox.hospital import HOSPITAL_A, HOSPITAL_B, HOSPITALS
+from sandbox.journal import Journal
 from sandbox.matrix_user import MatrixError, MatrixUser
 from sandbox.people import PASSWORD, Colleagues, Doctors
-from sandbox.ports import is_listening
+from sandbox.ports import LOOPBACK, is_listening
 from sandbox.process import Process, ProcessError
 from sandbox.prosody import Prosody
 from sandbox.synapse import Synapse
@@ -147,6 +151,32 @@ async def test_accounts_rooms_and_listeners_survive_a_restart_of_synapse(
     again = await MatrixUser.log_in(synapse.url, adams.localpart, PASSWORD)
     await again.wait_for_text(room, "before")
     await again.close()
+
+
+async def test_synapse_pushes_to_an_application_service_it_knew_from_its_start(
+    app_service: AppService, doctors: Doctors
+):
+    pushed: Journal[dict[str, Any]] = Journal("the pushed events")
+
+    async def take(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == f"Bearer {app_service.hs_token}"
+        for event in (await request.json())["events"]:
+            pushed.add(event)
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_put("/_matrix/app/v1/transactions/{id}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, LOOPBACK, app_service.port).start()
+
+    adams = await doctors.new("Dr. Adams")
+    bot = f"@{app_service.bot}:hospital.test"
+    room = await adams.create_room("Case 7", invite=[bot])
+    invitation = await pushed.wait_for(lambda event: event.get("state_key") == bot)
+    await runner.cleanup()
+
+    assert (invitation["room_id"], invitation["sender"]) == (room, adams.user_id)
 
 
 async def test_a_process_that_fails_to_start_says_why(tmp_path: Path):
