@@ -11,7 +11,7 @@ import structlog
 
 from bridge.config.load import LoadedConfig, LoadedNetwork
 from bridge.contract import Finding, Health
-from bridge.errors import ConsiliumError
+from bridge.errors import ConsiliumError, leaves
 from bridge.model import Event
 from bridge.wording import counted
 
@@ -68,12 +68,16 @@ async def _guarded(subject: str, probing: Awaitable[Sequence[Finding]]) -> Seque
     except TimeoutError:
         sentence = f"No answer within {PART_SECONDS:.0f} seconds."
         return [_bad(subject, sentence, "Check its address, and firewalls in between.")]
-    except ConsiliumError as error:
-        return [_bad(subject, error.sentence, error.advice)]
     except Exception as error:  # noqa: BLE001 - what breaks in an adapter is a finding, and is logged
-        _log.debug("check failed", part=subject, exc_info=error)
-        sentence = f"The check itself failed ({type(error).__name__})."
-        return [_bad(subject, sentence, "See more with: consilium -v check")]
+        return [_broken(subject, leaf) for leaf in leaves(error)]
+
+
+def _broken(subject: str, error: BaseException) -> Finding:
+    if isinstance(error, ConsiliumError):
+        return _bad(subject, error.sentence, error.advice)
+    _log.debug("check failed", part=subject, exc_info=error)
+    sentence = f"The check itself failed ({type(error).__name__})."
+    return _bad(subject, sentence, "See more with: consilium -v check")
 
 
 def _bad(subject: str, sentence: str, advice: str = "") -> Finding:

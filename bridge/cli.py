@@ -6,7 +6,7 @@ Exit status: 0 all is well, 1 something failed, 2 the configuration or the comma
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from bridge.commands.init import init
 from bridge.commands.options import ConfigOption, Invocation, VerboseOption, invocation
 from bridge.commands.registration import registration
 from bridge.commands.run import run
-from bridge.errors import ConfigError, ConsiliumError
+from bridge.errors import ConfigError, ConsiliumError, leaves
 
 app = typer.Typer(
     name="consilium",
@@ -88,7 +88,7 @@ def _tell(error: Exception, *, verbose: bool) -> int:
     if verbose:
         typer.echo("".join(traceback.format_exception(error)), err=True)
     status = 2
-    for leaf in _leaves(error):
+    for leaf in leaves(error):
         if isinstance(leaf, ConsiliumError):
             typer.echo(f"{leaf}", err=True)
         else:
@@ -96,12 +96,3 @@ def _tell(error: Exception, *, verbose: bool) -> int:
         if not isinstance(leaf, ConfigError):
             status = 1
     return status
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group of errors, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _leaves(part)
-    else:
-        yield error

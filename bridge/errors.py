@@ -1,5 +1,7 @@
 """The one hierarchy of errors. Each message is a plain sentence for the one who can act on it."""
 
+from collections.abc import Iterator
+
 
 class ConsiliumError(Exception):
     """Base of every error the bridge raises on purpose.
@@ -26,9 +28,22 @@ class StoreError(ConsiliumError):
     """The database can't be opened, migrated or written. Told to the admin."""
 
 
+class UnstorableError(StoreError):
+    """The database works, but refuses what it was given: trying that again is of no use."""
+
+
 class HomeserverError(ConsiliumError):
     """The homeserver can't be used: unreachable, or it refuses the bridge. Told to the admin."""
 
 
 class AdapterError(ConsiliumError):
     """An adapter is missing, broken, or breaks the contract. Told to the admin."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group of errors, as a `TaskGroup` raises it; or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error

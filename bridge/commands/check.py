@@ -36,11 +36,12 @@ def check(
     level = LogLevel.DEBUG if asked.verbose else LogLevel.ERROR
     configure_logging(Log(level=level), loaded.secrets())
 
-    from bridge import probes
     from bridge.check import Probes
     from bridge.check import check as check_all
+    from bridge.probes.database import database
+    from bridge.probes.homeserver import homeserver
 
-    parts = Probes(database=probes.database, homeserver=probes.homeserver)
+    parts = Probes(database=database, homeserver=homeserver)
     if not asyncio.run(check_all(loaded, parts, _tell)):
         raise typer.Exit(1)
 

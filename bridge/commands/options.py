@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,7 @@ class Invocation:
 
 def invocation(context: typer.Context) -> Invocation:
     """The invocation that belongs to a command's context."""
-    return cast("Invocation", context.ensure_object(Invocation))
+    return context.ensure_object(Invocation)
 
 
 ConfigOption = Annotated[

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge import check as check_module
-from bridge import probes
 from bridge.check import Probe, Probes, check
 from bridge.config.load import LoadedConfig, load
 from bridge.contract import Finding
 from bridge.errors import HomeserverError, StoreError
+from bridge.probes.database import database
 from bridge.store.database import open_database
 from bridge.store.migrate import upgrade
 
@@ -107,6 +107,16 @@ async def test_an_error_of_a_shared_part_is_told_with_its_advice(loaded: Load) -
     )
 
 
+async def test_every_error_of_a_part_is_told(loaded: Load) -> None:
+    async def refused(_loaded: LoadedConfig) -> Sequence[Finding]:
+        msg = ""
+        raise ExceptionGroup(msg, [HomeserverError("One."), HomeserverError("Two.")])
+
+    _, told = await findings(loaded(""), homeserver=refused)
+
+    assert [finding.sentence for finding in told[-2:]] == ["One.", "Two."]
+
+
 async def test_all_parts_are_tried_at_the_same_time(loaded: Load) -> None:
     together = asyncio.Barrier(2)
 
@@ -149,7 +159,7 @@ async def test_stand_ins_for_secrets_are_a_problem(loaded: Load) -> None:
 
 
 async def test_a_database_that_is_not_there_yet_is_well_and_is_not_made(loaded: Load) -> None:
-    (finding,) = await probes.database(found := loaded(""))
+    (finding,) = await database(found := loaded(""))
 
     assert finding.ok
     assert finding.sentence.endswith("consilium.db will be made at the first start.")
@@ -158,7 +168,7 @@ async def test_a_database_that_is_not_there_yet_is_well_and_is_not_made(loaded: 
 
 async def test_a_database_whose_folder_is_missing_is_a_problem(loaded: Load) -> None:
     with pytest.raises(StoreError, match="its folder is missing"):
-        await probes.database(loaded('database: {url: "sqlite:///nowhere/c.db"}'))
+        await database(loaded('database: {url: "sqlite:///nowhere/c.db"}'))
 
 
 @pytest.fixture
@@ -170,7 +180,7 @@ async def migrated(loaded: Load) -> LoadedConfig:
 
 
 async def test_a_migrated_database_is_up_to_date(migrated: LoadedConfig) -> None:
-    (finding,) = await probes.database(migrated)
+    (finding,) = await database(migrated)
 
     assert finding.ok
     assert finding.sentence.endswith("its tables are up to date.")
@@ -180,7 +190,7 @@ async def test_an_empty_database_file_is_well(loaded: Load) -> None:
     found = loaded("")
     (found.path.parent / "consilium.db").touch()
 
-    (finding,) = await probes.database(found)
+    (finding,) = await database(found)
 
     assert "is empty; its tables are made at the first start." in finding.sentence
 
@@ -192,7 +202,7 @@ async def test_a_database_of_a_newer_version_is_a_problem(migrated: LoadedConfig
     engine.dispose()
 
     with pytest.raises(StoreError, match="newer version"):
-        await probes.database(migrated)
+        await database(migrated)
 
 
 async def test_a_file_that_is_no_database_is_a_problem(loaded: Load) -> None:
@@ -200,4 +210,4 @@ async def test_a_file_that_is_no_database_is_a_problem(loaded: Load) -> None:
     (found.path.parent / "consilium.db").write_text("this is no database" * 100)
 
     with pytest.raises(StoreError, match="not a database"):
-        await probes.database(found)
+        await database(found)
