@@ -44,6 +44,7 @@ def check(
     parts = Probes(database=database, homeserver=homeserver)
     if not asyncio.run(check_all(loaded, parts, _tell)):
         raise typer.Exit(1)
+    typer.echo("All is well.")
 
 
 def _tell(finding: "Finding") -> None:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -84,8 +85,9 @@ def new_config(domain: str, homeserver_url: str, bridge_url: str) -> str:
         domain=json.dumps(domain),
         homeserver_url=json.dumps(homeserver_url),
         bridge_url=json.dumps(bridge_url),
-        as_token=secrets.token_urlsafe(36),
-        hs_token=secrets.token_urlsafe(36),
+        port=urlsplit(bridge_url).port or 29300,
+        as_token=json.dumps(secrets.token_urlsafe(36)),
+        hs_token=json.dumps(secrets.token_urlsafe(36)),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,19 @@ from bridge.model import Direction
 from bridge.secret import Secret
 
 
-def _without_slash(url: str) -> str:
+def _address(url: str) -> str:
+    """Without a slash at its end.
+
+    Raises:
+        ValueError: the host or port is impossible.
+    """
+    try:
+        possible = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        possible = False
+    if not possible:
+        msg = "the host or the port in this URL is impossible"
+        raise ValueError(msg)
     return url.rstrip("/")
 
 
@@ -47,7 +60,7 @@ RoomName = Annotated[
 HttpUrl = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"),
-    AfterValidator(_without_slash),
+    AfterValidator(_address),
 ]
 Localpart = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=/+-]{1,80}$")]
 Token = Annotated[Secret, AfterValidator(_token)]

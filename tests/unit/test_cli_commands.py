@@ -7,7 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +17,10 @@ import yaml
 from bridge.cli import main
 from bridge.commands.run import until_stopped
 from bridge.config.load import LoadedConfig, load
+from bridge.config.schema import Config
+from bridge.contract import Finding
 from bridge.errors import ConsiliumError, StoreError
+from bridge.probes import homeserver as homeserver_module
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -117,12 +120,13 @@ def test_init_does_not_overwrite(cli: Cli, tmp_path: Path) -> None:
 
 def test_init_takes_over_what_it_is_told(cli: Cli, tmp_path: Path) -> None:
     cli("init", "--domain", "h.example:8448", "--homeserver-url", "https://m.example/x'y",
-        "--bridge-url", "http://bridge:29300", "-c", "c.yaml")  # fmt: skip
+        "--bridge-url", "http://bridge:29400", "-c", "c.yaml")  # fmt: skip
 
     config = load(tmp_path / "c.yaml").config
     assert config.homeserver.domain == "h.example:8448"
     assert config.homeserver.url == "https://m.example/x'y"
-    assert config.appservice.url == "http://bridge:29300"
+    assert config.appservice.url == "http://bridge:29400"
+    assert config.appservice.port == 29400
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,7 @@ def test_init_takes_over_what_it_is_told(cli: Cli, tmp_path: Path) -> None:
         (["--domain", 'x"\nevil: 1'], "The domain is not written in the right form."),
         (["--domain", "x.org", "--homeserver-url", "x.org"], "The URL is not written"),
         (["--domain", "x.org", "--bridge-url", "ftp://x"], "The URL is not written"),
+        (["--domain", "x.org", "--bridge-url", "http://x:99999"], "The URL is not written"),
         (["--domain", "x.org", "-c", "no/where.yaml"], "no/where.yaml can't be written"),
     ],
 )
@@ -190,6 +195,57 @@ def test_a_registration_that_cannot_be_written_is_told(cli: Cli) -> None:
 
     assert status == 2
     assert "no/where.yaml can't be written: No such file or directory." in err
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def homeserver_that_is(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Puts a homeserver's check in place that finds it well, or not."""
+
+    def put(well: bool) -> None:
+        async def diagnose(_config: Config) -> Sequence[Finding]:
+            advice = "" if well else "Start it."
+            return [Finding(well, "homeserver", "It runs." if well else "It sleeps.", advice)]
+
+        async def rooms(_loaded: LoadedConfig) -> Sequence[Finding]:
+            return [Finding(True, "portals", "No portal is configured.")]
+
+        monkeypatch.setattr(homeserver_module, "diagnose", diagnose)
+        monkeypatch.setattr(homeserver_module, "rooms", rooms)
+
+    return put
+
+
+def test_check_tells_one_line_for_each_part(
+    cli: Cli, homeserver_that_is: Callable[[bool], None]
+) -> None:
+    cli("init", "--domain", "example.org")
+    homeserver_that_is(True)
+
+    status, out, err = cli("check")
+
+    assert (status, err) == (0, "")
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        ["ok", "config"], ["ok", "database"], ["ok", "homeserver"], ["ok", "portals"],
+        ["All", "is"],
+    ]  # fmt: skip
+    assert "\x1b" not in out
+
+
+def test_check_fails_when_one_part_is_not_well_and_says_what_to_do(
+    cli: Cli, homeserver_that_is: Callable[[bool], None]
+) -> None:
+    cli("init", "--domain", "example.org")
+    homeserver_that_is(False)
+
+    status, out, _ = cli("check")
+
+    assert status == 1
+    assert out.splitlines()[2].split() == ["PROBLEM", "homeserver", "It", "sleeps."]
+    assert out.splitlines()[3].strip() == "Start it."
+    assert "All is well" not in out
 
 
 # --- the demo -----------------------------------------------------------------------------------

@@ -145,6 +145,14 @@ portals:
         ("as-hunter2", '{file: "a\\0b"}', 6, "as_token: "),
         ("as-hunter2", "hs-hunter2", 4, "appservice: as_token and hs_token are the same"),
         ("domain: example.org", "domain: https://example.org", 3, "without https://"),
+        ("url: http://localhost:8008/", "url: localhost:8008", 2, "Example: http://localhost:8008"),
+        (
+            "localhost:8008/",
+            "localhost:99999",
+            2,
+            "the host or the port in this URL is impossible.",
+        ),
+        ("localhost:8008/", "[::1", 2, "the host or the port in this URL is impossible."),
         (
             "domain: example.org",
             "domain: example.org\n  domain: b",
