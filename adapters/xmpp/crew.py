@@ -25,8 +25,8 @@ class Crew:
         room: the room's address.
         domain: the component's domain, or None where one account speaks for all.
         listener: the full address of the occupant that hears for all.
-        on_lost: called when the room puts the listener out.
         timing: how long to wait for answers.
+        on_out: called when the room puts one of them out, or loses one.
     """
 
     def __init__(
@@ -35,17 +35,18 @@ class Crew:
         domain: str | None,
         listener: str,
         timing: Timing,
-        on_lost: Callable[[Occupant, Exit, Seen], None],
+        on_out: Callable[[Occupant, Exit, Seen], None],
     ) -> None:
         self.nicks: dict[str, Occupant] = {}
         """The bridge's own nicks in the room, and whose they are."""
-        self.listener = Occupant(listener, room, self.nicks, timing, on_lost)
+        self.listener = Occupant(listener, room, self.nicks, timing, on_out)
         self.wanted: dict[Who, Author] = {}
         """The doctors that should be in the room, whether they are or not."""
         self.ids: set[str] = set()
         """Every occupant id (XEP-0421) that ever was the bridge's own here."""
         self.former: frozenset[str] = frozenset()
         """Own nicks of the last connection."""
+        self._on_out = on_out
         self._room = room
         self._domain = domain
         self._timing = timing
@@ -85,7 +86,7 @@ class Crew:
                 self._room,
                 self.nicks,
                 self._timing,
-                self._on_exit,
+                self._on_doctor_out,
             )
             self._doctors[who] = occupant
             self._by_jid[occupant.jid] = occupant
@@ -132,9 +133,10 @@ class Crew:
         """Everyone of the bridge who is in the room, with their nicks."""
         return ((each, each.nick) for each in list(self._by_jid.values()) if each.nick)
 
-    def _on_exit(self, occupant: Occupant, exit_: Exit, _seen: Seen) -> None:
-        """A doctor was put out: they come back with their next message, not by themselves."""
-        if exit_ in {Exit.KICKED, Exit.BANNED}:
-            log.info("a doctor was put out of a room", room=self._room, how=exit_.value)
-            for who in [who for who, each in self._doctors.items() if each is occupant]:
+    def _on_doctor_out(self, doctor: Occupant, how: Exit, seen: Seen) -> None:
+        """One who was put out comes back with their next message, not by themselves."""
+        if how in {Exit.KICKED, Exit.BANNED}:
+            log.info("a doctor was put out of a room", room=self._room, how=how.value)
+            for who in [who for who, each in self._doctors.items() if each is doctor]:
                 self.wanted.pop(who, None)
+        self._on_out(doctor, how, seen)

@@ -28,14 +28,15 @@ def doctor_jid(author: Author, domain: str) -> str:
     """
     node = f"{author.network}{_AS_IT_IS}{author.id.translate(_ESCAPES)}"
     if not _is_stable(node):
-        digest = hashlib.sha256(f"{author.network}\0{author.id}".encode()).digest()[:20]
+        whole = f"{author.network}\0{author.id}".encode(errors="surrogatepass")
+        digest = hashlib.sha256(whole).digest()[:20]
         node = f"{author.network}{_HASHED}{base64.b32encode(digest).decode().lower()}"
     return f"{node}@{domain}/{RESOURCE}"
 
 
 def _is_stable(node: str) -> bool:
     """Whether nodeprep leaves it as it is (it folds case: two authors would become one)."""
-    if len(node.encode()) > _LONGEST or not node.isascii():
+    if not node.isascii() or len(node) > _LONGEST:
         return False
     try:
         return bool(JID(f"{node}@example.org").node == node)

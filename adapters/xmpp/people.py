@@ -6,6 +6,9 @@ from adapters.xmpp.identity import colleague_id
 from adapters.xmpp.incoming import BANNED, KICKED, RENAMED, Seen
 from bridge.model import Author, Event, Joined, Left, Place, Renamed, Roster
 
+_BANNED, _KICKED = PUT_OUT = ("banned", "kicked")
+"""How the reason of a leave begins that was not the person's own wish."""
+
 
 class People:
     """Keeps who is present, by nick, and tells what changes.
@@ -82,7 +85,7 @@ class People:
 
 
 def _reason(seen: Seen) -> str:
-    how = "banned" if BANNED in seen.codes else "kicked" if KICKED in seen.codes else ""
+    how = _BANNED if BANNED in seen.codes else _KICKED if KICKED in seen.codes else ""
     if not how:
         return seen.reason
     return f"{how}: {seen.reason}" if seen.reason else how

@@ -14,6 +14,7 @@ from adapters.xmpp import outgoing
 from adapters.xmpp.archive import RESULT, Archive
 from adapters.xmpp.crew import Crew
 from adapters.xmpp.errors import GONE, NOT_INSIDE, StanzaError, cannot_join
+from adapters.xmpp.farewells import Farewells
 from adapters.xmpp.features import Features
 from adapters.xmpp.hearing import Hearing
 from adapters.xmpp.incoming import (
@@ -25,13 +26,13 @@ from adapters.xmpp.incoming import (
     read_presence,
 )
 from adapters.xmpp.occupant import Exit, Occupant
-from adapters.xmpp.people import People
+from adapters.xmpp.people import PUT_OUT, People
 from adapters.xmpp.saying import Saying
 from adapters.xmpp.timing import Backoff, Timing
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
 from bridge.contract import Health, Outgoing, Refused, Sent, Unreachable
-from bridge.model import Author, Event, Place
+from bridge.model import Author, Event, Joined, Left, Place, Renamed
 
 log = structlog.get_logger()
 
@@ -84,12 +85,13 @@ class Room:
         self._emit = emit
         self._health = health
         self._has_doctors = manner.domain is not None
-        self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_listener_out)
+        self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_out)
         if self._has_doctors:
             self._crew.wanted = {(each.network, each.id): each for each in present}
         self._people = People(place)
         self._saying = Saying(place.id, self._crew, timing, own_names=self._has_doctors)
         self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
+        self._farewells = Farewells(timing.farewell, emit)
         self._archive = Archive(place.id)
         self._features = Features()
         self._wire: Wire | None = None
@@ -97,7 +99,9 @@ class Room:
         self._told = False
         self._undecided: dict[str, Seen] = {}
         self._expelled: set[str] = set()
-        self._lost = asyncio.Event()
+        self._lost = False
+        self._missing = False
+        self._woken = asyncio.Event()
         self._why_lost = f"The room {place.id} has not been entered yet."
         self._exit = Exit.LOST
         self._heard_at = 0.0
@@ -151,7 +155,8 @@ class Room:
     # --- entering and staying
 
     async def _enter(self, wire: Wire) -> None:
-        self._lost.clear()
+        self._lost = self._missing = False
+        self._woken.clear()
         self._expelled.clear()
         self._wire = wire
         self._features = await self._look(wire)
@@ -217,7 +222,7 @@ class Room:
                 for said in page.said:
                     self._hearing.replay(said)
         except (StanzaError, Unreachable) as error:
-            if self._lost.is_set() or wire.closed.done():
+            if self._lost or wire.closed.done():
                 raise Unreachable(self._why_lost) from error
             log.warning("a room's archive can't be read", room=self.jid, error=str(error))
         if not first:
@@ -243,15 +248,21 @@ class Room:
         await self._probe(wire)
 
     async def _until_lost(self, wire: Wire) -> None:
-        while not self._lost.is_set():
+        while not self._lost:
             quiet = time.monotonic() - self._heard_at
             try:
                 async with asyncio.timeout(max(0.0, self._timing.silence - quiet)):
-                    await self._lost.wait()
+                    await self._woken.wait()
             except TimeoutError:
                 if time.monotonic() - self._heard_at >= self._timing.silence:
                     await self._probe(wire)
                     self._heard_at = time.monotonic()
+            else:
+                self._woken.clear()
+                if self._missing and not self._lost:
+                    self._missing = False
+                    await asyncio.sleep(self._timing.first_delay)
+                    await self._bring_doctors(wire)
 
     async def _probe(self, wire: Wire) -> None:
         """Ask whether the listener is still in the room (XEP-0410).
@@ -269,7 +280,12 @@ class Room:
             if error.condition not in {"service-unavailable", "feature-not-implemented"}:
                 raise Unreachable(f"The room {self.jid} has forgotten the bridge.") from error
 
-    def _on_listener_out(self, _listener: Occupant, how: Exit, seen: Seen) -> None:
+    def _on_out(self, occupant: Occupant, how: Exit, seen: Seen) -> None:
+        if occupant is not self._crew.listener:
+            if how is Exit.LOST:  # through a fault: nobody wanted the doctor to go
+                self._missing = True
+                self._woken.set()
+            return
         reason = f" ({seen.reason})" if seen.reason else ""
         words = {
             Exit.KICKED: "The bridge was kicked from the room {}{}.",
@@ -281,7 +297,8 @@ class Room:
     def _lose(self, why: str, how: Exit = Exit.LOST) -> None:
         self._why_lost, self._exit = why, how
         self._inside = self._told = False
-        self._lost.set()
+        self._lost = True
+        self._woken.set()
 
     def _out(self, why: str) -> None:
         self._why_lost = why
@@ -290,6 +307,7 @@ class Room:
         self._saying.lost(why)
         self._crew.forget_all()
         self._people.clear()
+        self._farewells.forget()
         self._undecided.clear()
 
     def _report(self, *, up: bool) -> None:
@@ -381,8 +399,18 @@ class Room:
                 self._tell(self._people.saw(seen))
 
     def _tell(self, event: Event | None) -> None:
-        if event is not None and self._told:
-            self._emit(event)
+        if event is None or not self._told:
+            return
+        if isinstance(event, Left) and not event.reason.startswith(PUT_OUT):
+            self._farewells.hold(event)
+            return
+        if isinstance(event, Joined):
+            left = self._farewells.withdraw(event.author)
+            if left is not None:
+                if left.author.name == event.author.name:
+                    return
+                event = Renamed(event.place, event.author, event.time)
+        self._emit(event)
 
     def _failed(self, error: StanzaError, key: str | None, to: str) -> None:
         self._saying.refused(key, error)

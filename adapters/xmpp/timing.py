@@ -20,6 +20,8 @@ class Timing:
     """After so long without a byte from the server, ask it whether it is still there."""
     steady: float = 30.0
     """What has lasted so long is no repeated failure when it ends."""
+    farewell: float = 2.0
+    """How long a leave is held back (see farewells.py)."""
     first_delay: float = 1.0
     longest_delay: float = 60.0
 
