@@ -1,28 +1,32 @@
 """The bridge itself as a process of its own, run from a configuration made for the sandbox."""
 
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import yaml
+from yarl import URL
 
 from sandbox.appservice import AppService
-from sandbox.hospital import Hospital
+from sandbox.hospital import HOSPITALS, Hospital
 from sandbox.ports import LOOPBACK
 from sandbox.process import Process
 from sandbox.prosody import Prosody
 
-_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 @dataclass(frozen=True)
 class BridgeConfig:
     """What goes into the configuration file: the app service, the networks and the portals.
 
-    Each portal maps a Matrix room to the groups `(network, group, direction)` linked to it.
+    Each portal maps a Matrix room to the groups `(network, group, direction)` linked to it; an
+    empty direction is left out of the file.
     """
 
     app_service: AppService
@@ -52,10 +56,7 @@ class BridgeConfig:
             "portals": [
                 {
                     "room": room,
-                    "links": [
-                        {"network": network, "group": group, "direction": direction}
-                        for network, group, direction in links
-                    ],
+                    "links": [_link(*link) for link in links],
                 }
                 for room, links in self.portals.items()
             ],
@@ -68,8 +69,31 @@ class BridgeConfig:
         return path
 
 
+def _link(network: str, group: str, direction: str) -> dict[str, str]:
+    link = {"network": network, "group": group}
+    return {**link, "direction": direction} if direction else link
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+    @property
+    def errcode(self) -> str:
+        """The Matrix error code, of an answer that is a Matrix error."""
+        error = json.loads(self.body)
+        return str(error["errcode"])
+
+
 class Bridge(Process):
-    """The bridge, ready when it says so itself."""
+    """The bridge, ready when it says so itself.
+
+    Its configuration is written anew at each start, so `config` may be changed in between.
+    """
 
     def __init__(self, directory: Path, config: BridgeConfig, *options: str) -> None:
         """Take the directory for a bridge with this configuration; `options` go to the command."""
@@ -83,11 +107,28 @@ class Bridge(Process):
             directory=directory,
         )
 
-    async def start(self) -> None:
-        """Write the configuration and run the bridge until it is ready."""
+    async def launch(self) -> None:
+        """Write the configuration and run the bridge, be its servers up yet or not."""
         self._config_file.parent.mkdir(parents=True, exist_ok=True)
         self.config.write(self._config_file)
-        await super().start()
+        await super().launch()
+
+    async def push(self, transaction: str, body: bytes, token: str | None = None) -> Answer:
+        """Push a transaction as the homeserver does, of any content; `token` is the right one."""
+        token = self.config.app_service.hs_token if token is None else token
+        path = f"/_matrix/app/v1/transactions/{quote(transaction, safe='')}"
+        return await self.ask("PUT", path, body, {"Authorization": f"Bearer {token}"})
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Any request to the bridge's own port."""
+        url = URL(self.config.app_service.url + path, encoded=True)
+        async with (
+            aiohttp.ClientSession(timeout=_REQUEST_TIMEOUT) as http,
+            http.request(method, url, data=body, headers=headers) as response,
+        ):
+            return Answer(response.status, await response.read(), response.content_type)
 
     async def _is_ready_itself(self) -> bool:
         try:
@@ -100,16 +141,23 @@ class Bridge(Process):
             return False
 
 
-def component_network(prosody: Prosody, hospital: Hospital, name: str) -> dict[str, Any]:
-    """A hospital's XMPP service with the bridge as a component: everyone under their own name."""
+def component_networks(
+    prosody: Prosody, hospitals: Iterable[Hospital] = HOSPITALS
+) -> dict[str, dict[str, Any]]:
+    """The hospitals' XMPP services by network id, the bridge as a component of each: everyone is
+    there under their own name.
+    """
     return {
-        "type": "xmpp",
-        "name": name,
-        "mode": "component",
-        "jid": hospital.component,
-        "secret": hospital.component_secret,
-        "host": prosody.address,
-        "port": prosody.component_port,
+        hospital.network: {
+            "type": "xmpp",
+            "name": hospital.name,
+            "mode": "component",
+            "jid": hospital.component,
+            "secret": hospital.component_secret,
+            "host": prosody.address,
+            "port": prosody.component_port,
+        }
+        for hospital in hospitals
     }
 
 

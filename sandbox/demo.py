@@ -11,26 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.appservice import AppService
-from sandbox.bridge import Bridge, BridgeConfig, component_network
-from sandbox.consult import (
-    ALICE,
-    BRAM,
-    CHIARA,
-    CONSULT,
-    DMITRI,
-    HOSPITAL_NAMES,
-    People,
-)
+from sandbox.bridge import Bridge, BridgeConfig, component_networks
+from sandbox.consult import CONSULT, faults, hold
 from sandbox.hospital import HOSPITAL_A, HOSPITAL_B, HOSPITALS
 from sandbox.matrix_user import MatrixError
+from sandbox.meeting import Meeting
 from sandbox.people import PASSWORD, Colleagues, Doctors
 from sandbox.process import ProcessError
 from sandbox.prosody import Prosody
+from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
 from sandbox.synapse import Synapse
 from sandbox.transcript import Transcript
 
 _HOME = Path(__file__).resolve().parent.parent / ".demo"
 _ALIAS = "consult"
+_LOCALPARTS = {ALICE: "alice", BRAM: "bram", CHIARA: "chiara", DMITRI: "dmitri"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,8 @@ def main(*, once: bool) -> int:
     try:
         return asyncio.run(_demo(once=once))
     except KeyboardInterrupt:
-        return 0
+        print("Interrupted.", file=sys.stderr)
+        return 130
     except (ProcessError, MatrixError, TimeoutError) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         print(f"The logs of all parts are in {_HOME}", file=sys.stderr)
@@ -55,22 +51,21 @@ def main(*, once: bool) -> int:
 async def _demo(*, once: bool) -> int:
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(_servers())
-        people = await _gather_people(stack, servers)
+        meeting = await _gather(stack, servers)
         with _step("Starting the bridge"):
-            await stack.enter_async_context(_bridge(servers))
-            await _everyone_is_there(people)
-        transcript = await stack.enter_async_context(Transcript.of(people))
-        for line in CONSULT:
-            await people.say(line)
+            await stack.enter_async_context(_bridge(servers, meeting))
+            await meeting.everyone_is_there(timeout=60)
+        transcript = await stack.enter_async_context(Transcript.of(meeting))
+        await hold(meeting)
         await transcript.caught_up(len(CONSULT))
-        faults = await people.faults()
-        for fault in faults:
+        found = faults(meeting)
+        for fault in found:
             print(f"FAULT  {fault}", file=sys.stderr)
-        if faults:
+        if found:
             return 1
         print(f"\nAll {len(CONSULT)} messages arrived at all three places, once each.")
         if not once:
-            _invite(servers, people)
+            _invite(servers, meeting)
             await _until_interrupted()
             print("\nStopping …")
     return 0
@@ -93,80 +88,43 @@ async def _servers() -> AsyncIterator[_Servers]:
         yield _Servers(synapse, prosody, app_service)
 
 
-async def _gather_people(stack: AsyncExitStack, servers: _Servers) -> People:
+async def _gather(stack: AsyncExitStack, servers: _Servers) -> Meeting:
     doctors = await stack.enter_async_context(Doctors(servers.synapse))
     colleagues = await stack.enter_async_context(Colleagues(servers.prosody))
     with _step("Making two doctors on Matrix and two colleagues on XMPP"):
-        alice = await doctors.new(ALICE, "alice")
-        bram = await doctors.new(BRAM, "bram")
-        chiara = await colleagues.new(HOSPITAL_A, "chiara")
-        dmitri = await colleagues.new(HOSPITAL_B, "dmitri")
-        bot = f"@{servers.app_service.bot}:{servers.synapse.server_name}"
-        room = await alice.create_room("Consult", alias=_ALIAS, invite=[bot, bram.user_id])
-        await bram.join(room)
-        cardiology, cath_lab = HOSPITAL_A.room("cardiology"), HOSPITAL_B.room("cath-lab")
-        await chiara.create_room(cardiology, CHIARA)
-        await dmitri.create_room(cath_lab, DMITRI)
-    return People(
-        doctors={ALICE: alice, BRAM: bram},
-        colleagues={CHIARA: chiara, DMITRI: dmitri},
-        room=room,
-        groups={CHIARA: cardiology, DMITRI: cath_lab},
-    )
+        staff = await Staff.hire(doctors, colleagues, _LOCALPARTS)
+        groups = {
+            HOSPITAL_A: HOSPITAL_A.room("cardiology"),
+            HOSPITAL_B: HOSPITAL_B.room("cath-lab"),
+        }
+        return await staff.meet(servers.app_service, groups, alias=_ALIAS)
 
 
-def _bridge(servers: _Servers) -> Bridge:
-    networks = {
-        "hospital-a": (HOSPITAL_A, HOSPITAL_A.room("cardiology")),
-        "hospital-b": (HOSPITAL_B, HOSPITAL_B.room("cath-lab")),
-    }
+def _bridge(servers: _Servers, meeting: Meeting) -> Bridge:
     config = BridgeConfig(
         servers.app_service,
         servers.synapse.url,
         servers.synapse.server_name,
-        networks={
-            id_: component_network(servers.prosody, hospital, HOSPITAL_NAMES[hospital])
-            for id_, (hospital, _) in networks.items()
-        },
-        portals={
-            f"#{_ALIAS}:{servers.synapse.server_name}": [
-                (id_, group, "both") for id_, (_, group) in networks.items()
-            ]
-        },
+        networks=component_networks(servers.prosody),
+        portals={f"#{_ALIAS}:{servers.synapse.server_name}": meeting.links()},
     )
     return Bridge(_HOME / "bridge", config)
 
 
-async def _everyone_is_there(people: People) -> None:
-    """Wait until each sees all the others: from then on nothing that is said can be missed."""
-    looking = people.doctors[ALICE]
-    remote = {f"{CHIARA} (Hospital A)", f"{DMITRI} (Hospital B)"}
-    async with asyncio.timeout(60):
-        while not remote <= {
-            name for name in (await looking.members(people.room)).values() if name
-        }:
-            await looking.timeline.wait_for(lambda _: True, after=len(looking.timeline), timeout=60)
-    for name, other in ((CHIARA, f"{DMITRI} (Hospital B)"), (DMITRI, f"{CHIARA} (Hospital A)")):
-        for expected in (ALICE, BRAM, other):
-            await people.colleagues[name].wait_for_occupant(
-                people.groups[name], expected, timeout=60
-            )
-
-
-def _invite(servers: _Servers, people: People) -> None:
+def _invite(servers: _Servers, meeting: Meeting) -> None:
     print(
         f"""
 Join them: open Element, choose "Edit" beside the homeserver, and enter
 
     homeserver   {servers.synapse.login_url}
-    user         {people.doctors[ALICE].localpart}   (or {people.doctors[BRAM].localpart})
+    user         {meeting.doctors[ALICE].localpart}   (or {meeting.doctors[BRAM].localpart})
     password     {PASSWORD}
 
 The room is "Consult". XMPP clients find the hospitals at {servers.prosody.address}, port \
 {servers.prosody.client_port}, without TLS:
 
-    chiara@{HOSPITAL_A.domain}   room {people.groups[CHIARA]}
-    dmitri@{HOSPITAL_B.domain}   room {people.groups[DMITRI]}   (same password)
+    chiara@{HOSPITAL_A.domain}   room {meeting.colleagues[CHIARA].group}
+    dmitri@{HOSPITAL_B.domain}   room {meeting.colleagues[DMITRI].group}   (same password)
 
 Whatever is said now appears here too. Ctrl-C stops everything.
 """
@@ -178,7 +136,12 @@ async def _until_interrupted() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    try:
+        await stop.wait()
+    finally:
+        # A second Ctrl-C does not wait until everything has stopped
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

@@ -8,7 +8,13 @@ class Hospital:
     """An organisation with an XMPP service: accounts, rooms, and a component for the bridge."""
 
     domain: str
+    name: str
     component_secret: str = field(default="a-secret-of-the-sandbox", repr=False)
+
+    @property
+    def network(self) -> str:
+        """Its id in the bridge's configuration."""
+        return self.domain.partition(".")[0]
 
     @property
     def muc(self) -> str:
@@ -25,6 +31,6 @@ class Hospital:
         return f"{name}@{self.muc}"
 
 
-HOSPITAL_A = Hospital("hospital-a.test")
-HOSPITAL_B = Hospital("hospital-b.test")
+HOSPITAL_A = Hospital("hospital-a.test", "Hospital A")
+HOSPITAL_B = Hospital("hospital-b.test", "Hospital B")
 HOSPITALS = (HOSPITAL_A, HOSPITAL_B)

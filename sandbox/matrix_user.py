@@ -212,6 +212,12 @@ class MatrixUser:
         """Set the room's topic."""
         return await self.send_state(room, "m.room.topic", {"topic": topic})
 
+    async def set_power(self, room: str, user_id: str, level: int) -> None:
+        """Give somebody rights in a room: 50 makes a moderator."""
+        levels = await self.request("GET", f"{_room(room)}/state/m.room.power_levels")
+        users = {**levels.get("users", {}), user_id: level}
+        await self.send_state(room, "m.room.power_levels", {**levels, "users": users})
+
     async def set_display_name(self, name: str) -> None:
         """Change the user's name, in all their rooms."""
         path = f"/profile/{quote(self.user_id)}/displayname"

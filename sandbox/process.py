@@ -63,6 +63,15 @@ class Process:
 
     async def start(self) -> None:
         """Run the program and return when it is ready."""
+        await self.launch()
+        try:
+            await self.until_ready()
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def launch(self) -> None:
+        """Run the program, and don't wait until it is ready."""
         if self.running:
             raise ProcessError(f"{self.name} is running already")
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +85,20 @@ class Process:
                 env=os.environ | self._environment,
                 start_new_session=True,
             )
+
+    async def until_ready(self) -> None:
+        """Return once a program that was launched is ready.
+
+        Raises:
+            ProcessError: it has ended, or is not ready in time; it may still be running.
+        """
         try:
-            await self._until_ready()
-        except BaseException:
-            await self.kill()
-            raise
+            async with asyncio.timeout(self._start_timeout):
+                while not await self._is_ready():  # noqa: ASYNC110 -- it signals no event
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            problem = f"{self.name} was not ready within {self._start_timeout:g} s"
+            raise ProcessError(self._with_log(problem)) from None
 
     async def stop(self, grace: float = 10.0) -> int:
         """Ask the program to end, force it after `grace` seconds; return its exit status.
@@ -143,15 +161,6 @@ class Process:
     ) -> None:
         if self.running:
             await self.stop()
-
-    async def _until_ready(self) -> None:
-        try:
-            async with asyncio.timeout(self._start_timeout):
-                while not await self._is_ready():  # noqa: ASYNC110 -- it signals no event
-                    await asyncio.sleep(_POLL_SECONDS)
-        except TimeoutError:
-            problem = f"{self.name} was not ready within {self._start_timeout:g} s"
-            raise ProcessError(self._with_log(problem)) from None
 
     async def _is_ready(self) -> bool:
         child = self._child

@@ -8,8 +8,8 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from sandbox.consult import People, is_message
 from sandbox.matrix_user import MatrixUser
+from sandbox.meeting import MATRIX_ROOM, Meeting
 from sandbox.xmpp_user import XmppUser
 
 _COLOURS = ("cyan", "green", "magenta", "yellow")
@@ -18,25 +18,27 @@ _COLOURS = ("cyan", "green", "magenta", "yellow")
 class Transcript:
     """Prints each message at each place, with the name its reader sees."""
 
-    def __init__(self, people: People) -> None:
-        self._people = people
+    def __init__(self, meeting: Meeting) -> None:
+        self._meeting = meeting
         self._console = Console(highlight=False)
         self._printed: dict[str, int] = {}
         self._changed = asyncio.Event()
-        places = ["Matrix", *people.groups.values()]
+        places = meeting.places
         self._width = max(map(len, places))
         self._colour = dict(zip(places, _COLOURS, strict=False))
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, people: People) -> AsyncIterator[Self]:
+    async def of(cls, meeting: Meeting) -> AsyncIterator[Self]:
         """Print until the block ends."""
-        transcript = cls(people)
+        transcript = cls(meeting)
+        _, *groups = meeting.places
         print()
-        tasks = [asyncio.create_task(transcript._follow_room(next(iter(people.doctors.values()))))]
-        for name, colleague in people.colleagues.items():
-            following = transcript._follow_group(colleague, people.groups[name])
-            tasks.append(asyncio.create_task(following))
+        following = [
+            transcript._follow_room(meeting.host),
+            *(transcript._follow_group(meeting.observer(group), group) for group in groups),
+        ]
+        tasks = [asyncio.create_task(each) for each in following]
         try:
             yield transcript
         finally:
@@ -54,15 +56,14 @@ class Transcript:
     async def _follow_room(self, doctor: MatrixUser) -> None:
         names: dict[str, str] = {}
         async for event in doctor.timeline.follow():
-            if event.room != self._people.room:
+            if event.room != self._meeting.room:
                 continue
             if event.type == "m.room.member" and event.state_key:
                 names[event.state_key] = event.content.get("displayname") or event.state_key
-            elif is_message(event):
+            elif event.type == "m.room.message":
                 emote = event.content.get("msgtype") == "m.emote"
-                self._print(
-                    "Matrix", names.get(event.sender, event.sender), event.body, emote=emote
-                )
+                name = names.get(event.sender, event.sender)
+                self._print(MATRIX_ROOM, name, event.body, emote=emote)
 
     async def _follow_group(self, colleague: XmppUser, group: str) -> None:
         async for message in colleague.messages.follow():
