@@ -6,15 +6,18 @@ group gathers. Whoever waits in `receive` is told "on disk" or of the fault, nev
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from bridge.codec import encode
-from bridge.errors import StoreError
-from bridge.hygiene import clean
+from bridge.errors import StoreError, UnstorableError
+from bridge.hygiene import MAX_SUBJECT, clean, clean_text
+from bridge.model import Event
 from bridge.relay import Arrival, Duty, Relay, Unreadable
+from bridge.store import deliveries
 from bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -43,12 +46,15 @@ class Intake:
         self._relay = relay
         self._deliver = deliver
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue(_WAITING)
+        self._stopped = False
+        self._in_doubt: Sequence[Duty] = ()
 
     async def receive(self, arrivals: Sequence[Arrival]) -> None:
         """Store arrivals, in order; on disk when this returns.
 
         Raises:
-            StoreError: the database failed, nothing of `arrivals` is stored; offer them again.
+            StoreError: the database failed, or the bridge is stopping. Offer all of `arrivals`
+                again: what happens to be stored already is recognised.
         """
         if not arrivals:
             return
@@ -57,6 +63,8 @@ class Intake:
             asyncio.get_running_loop().create_future(),
         )
         await self._queue.put(batch)
+        if self._stopped:
+            raise _stopping()
         await batch.stored
 
     async def run(self) -> None:
@@ -71,11 +79,12 @@ class Intake:
                     size += len(batches[-1].arrivals)
                 await self._store(batches)
         finally:
+            self._stopped = True
             while not self._queue.empty():
                 batches.append(self._queue.get_nowait())
             for batch in batches:
                 if not batch.stored.done():
-                    batch.stored.set_exception(StoreError("The bridge is stopping."))
+                    batch.stored.set_exception(_stopping())
 
     async def _store(self, batches: Sequence[_Batch]) -> None:
         arrivals = [arrival for batch in batches for arrival in batch.arrivals]
@@ -91,40 +100,67 @@ class Intake:
             if not batch.stored.done():
                 batch.stored.set_result(None)
 
-    async def _accept(self, arrivals: Sequence[Arrival]) -> None:
+    async def _accept(self, arrivals: Sequence[Arrival], *, again: bool = True) -> None:
+        """Store and relay arrivals in one transaction, or else one by one."""
         try:
-            duties = await self._database.run(lambda c: self._relay.accept(c, arrivals))
+            duties = await self._database.run(lambda c: self._relay_all(c, arrivals))
+        except UnstorableError as error:
+            # Not for good: on PostgreSQL, the recorder may have written the same copy just now
+            await self._single_out(arrivals, error, again=again)
         except StoreError:
             self._relay.forget()
             raise
         except Exception as error:  # noqa: BLE001 - told, and kept as a trace, by _single_out
-            self._relay.forget()
-            await self._single_out(arrivals, error)
+            await self._single_out(arrivals, error, again=False)
         else:
+            self._in_doubt = ()
             self._deliver(duties)
 
-    async def _single_out(self, arrivals: Sequence[Arrival], error: Exception) -> None:
-        """One arrival that the relay can't take must not spoil the others: it leaves a trace."""
+    def _relay_all(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Duty]:
+        """One unit of work. Also finds out whether the last one was stored after all, when its
+        commit failed: its arrivals, offered again, are known then, and make no duties any more.
+        """
+        found = deliveries.stored(connection, [duty.id for duty in self._in_doubt])
+        duties = [duty for duty in self._in_doubt if duty.id in found]
+        duties += self._relay.accept(connection, arrivals)
+        self._in_doubt = duties
+        return duties
+
+    async def _single_out(
+        self, arrivals: Sequence[Arrival], error: Exception, *, again: bool
+    ) -> None:
+        """One arrival that can't be relayed must not spoil the others: it leaves a trace."""
+        self._relay.forget()
+        first = arrivals[0]
         if len(arrivals) > 1:
             for each in arrivals:
                 await self._accept([each])
-        elif isinstance(arrivals[0], Unreadable):
-            raise error
+        elif again:
+            await self._accept(arrivals, again=False)
+        elif isinstance(first, Unreadable):
+            log.error("trace_not_kept", place=str(first.place), reason=first.reason, exc_info=error)
         else:
-            log.error("event_not_relayed", place=str(arrivals[0].place), exc_info=error)
-            await self._accept([_trace(arrivals[0], f"not relayed: {error!r}")])
+            log.error("event_not_relayed", place=str(first.place), exc_info=error)
+            await self._accept([_trace(first, f"not relayed: {type(error).__name__}")])
+
+
+def _stopping() -> StoreError:
+    return StoreError("The bridge is stopping.")
 
 
 def _cleaned(arrival: Arrival) -> Arrival:
     if isinstance(arrival, Unreadable):
-        return arrival
+        return replace(arrival, reason=clean_text(arrival.reason, MAX_SUBJECT))
     try:
         return clean(arrival)
     except ValueError as error:
+        log.warning("event_refused", place=str(arrival.place), reason=str(error))
         return _trace(arrival, str(error))
 
 
-def _trace(arrival: Arrival, reason: str) -> Unreadable:
-    if isinstance(arrival, Unreadable):
-        return arrival
-    return Unreadable(arrival.place, encode(arrival), reason)
+def _trace(event: Event, reason: str) -> Unreadable:
+    try:
+        raw = encode(event)
+    except ValueError:  # a text that is no Unicode
+        raw = repr(event).encode("ascii", "backslashreplace")
+    return Unreadable(event.place, raw, reason)

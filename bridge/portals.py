@@ -4,6 +4,7 @@ The rows in the database are the truth; `Portals.index` is an immutable picture 
 at each change, which the relay reads without waiting and from any thread.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 from bridge.clock import now_ms
 from bridge.errors import ConfigError
 from bridge.model import MATRIX, Direction, Place
-from bridge.store import deliveries, places
+from bridge.store import deliveries, members, places
 from bridge.store import portals as rows
 from bridge.store.database import Database
 
@@ -58,6 +59,16 @@ class PortalIndex:
         """The spot of a place; None when it belongs to no portal."""
         return self.by_place.get(place)
 
+    def targets(self) -> set[int]:
+        """The numbers of the places to which anything may be sent."""
+        rooms = {portal.room_place_id for portal in self.portals}
+        return {number for number in rooms if number is not None} | {
+            link.place_id
+            for portal in self.portals
+            for link in portal.links
+            if link.direction.outward
+        }
+
     def links(self, network: str) -> Iterable[tuple[Portal, Link]]:
         """Every link to a group of one network."""
         for portal in self.portals:
@@ -79,10 +90,15 @@ Change = Callable[[PortalIndex, PortalIndex], None]
 
 
 class Portals:
-    """Reads and changes portals and links, and tells those who asked about each change."""
+    """Reads and changes portals and links, and tells those who asked about each change.
+
+    What still waits for a place that nothing is to be sent to any longer, because its link was
+    removed or carries inwards only, is given up in the same transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changing = asyncio.Lock()
         self._watchers: list[Change] = []
         self.index = PortalIndex()
 
@@ -119,7 +135,7 @@ class Portals:
         await self._change(lambda connection: _link(connection, room_id, group, direction))
 
     async def unlink(self, group: Place) -> None:
-        """Take a link made by `link` away again; what still waits for the group is given up.
+        """Take a link made by `link` away again.
 
         Raises:
             ConfigError: there is no such link, or it comes from the configuration.
@@ -129,11 +145,20 @@ class Portals:
     async def _change(self, work: Callable[[Connection], None]) -> None:
         def change(connection: Connection) -> PortalIndex:
             work(connection)
-            return _read(connection)
+            index = _read(connection)
+            _give_up_strays(connection, index)
+            return index
 
-        before, self.index = self.index, await self._database.run(change)
-        for watcher in self._watchers:
-            watcher(before, self.index)
+        async with self._changing:
+            after = await self._database.run(change)
+            before, self.index = self.index, after
+            for watcher in self._watchers:
+                watcher(before, after)
+
+
+def _give_up_strays(connection: Connection, index: PortalIndex) -> None:
+    strays = set(deliveries.waiting_places(connection)) - index.targets()
+    deliveries.fail_all(connection, sorted(strays), "The link was removed.", now_ms())
 
 
 def _read(connection: Connection) -> PortalIndex:
@@ -162,16 +187,14 @@ def _configure(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
 
 
 def _configure_portals(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
-    existing = rows.load_portals(connection)
     names = {portal.room_name for portal in wanted}
-    rows.drop_portals(
-        connection,
-        [row.id for row in existing if row.from_config and row.room_name not in names],
-    )
+    _drop_portals(connection, names)
+    existing = rows.load_portals(connection)
     elsewhere = {row.room_id for row in existing if not row.from_config}
     known = {row.room_name for row in existing if row.from_config}
+    by_room = {row.room_id: row.room_name for row in existing if row.from_config}
     rooms = places.intern(
-        connection, [Place(MATRIX, name) for name in names if name and name.startswith("!")]
+        connection, [Place(MATRIX, name) for name in names if name.startswith("!")]
     )
     fresh: list[dict[str, object]] = []
     for portal in wanted:
@@ -181,9 +204,28 @@ def _configure_portals(connection: Connection, wanted: Sequence[WantedPortal]) -
                 "Take it out of the configuration, or unlink its groups first.",
             )
         if portal.room_name not in known:
+            if other := by_room.get(portal.room_name):
+                raise ConfigError(
+                    f"Two portals stand for one room: {portal.room_name} and {other}.",
+                    "Keep one of them in the configuration, with all the links.",
+                )
             place_id = rooms.get(Place(MATRIX, portal.room_name))
             fresh.append({"place_id": place_id, "room_name": portal.room_name, "from_config": True})
     rows.add_portals(connection, fresh)
+
+
+def _drop_portals(connection: Connection, names: set[str]) -> None:
+    """Forget the configuration's portals but those with these room names. One to which groups
+    were linked with a command as well goes on with those.
+    """
+    shared = {row.portal_id for row in rows.load_links(connection) if not row.from_config}
+    gone = [
+        row
+        for row in rows.load_portals(connection)
+        if row.from_config and row.room_name not in names
+    ]
+    rows.drop_portals(connection, [row.id for row in gone if row.id not in shared])
+    rows.disown_portals(connection, [row.id for row in gone if row.id in shared])
 
 
 def _configure_links(connection: Connection, wanted: Sequence[WantedPortal]) -> None:
@@ -210,15 +252,19 @@ def _configure_links(connection: Connection, wanted: Sequence[WantedPortal]) -> 
         elif row.from_config:
             dropped.append(row)
     rows.drop_links(connection, [row.id for row in dropped])
-    unlinked = [row.place_id for row in dropped if row.place_id not in wished]
-    deliveries.fail_all(connection, unlinked, "The link was removed.", now_ms())
-    rows.add_links(
+    _add_links(
         connection,
         [
             rows.LinkRow(0, portal_id, place_id, direction, from_config=True)
             for place_id, (portal_id, direction) in wished.items()
         ],
     )
+
+
+def _add_links(connection: Connection, links: Sequence[rows.LinkRow]) -> None:
+    rows.add_links(connection, links)
+    # Who was present there when it belonged to another portal, or to none, is to be told anew
+    members.forget(connection, [link.place_id for link in links])
 
 
 def _settle(connection: Connection, portal_id: int, room_id: str) -> None:
@@ -244,7 +290,7 @@ def _link(connection: Connection, room_id: str, group: Place, direction: Directi
         )
         found = {row.room_id: row.id for row in rows.load_portals(connection)}
     link = rows.LinkRow(0, found[room_id], numbers[group], direction, from_config=False)
-    rows.add_links(connection, [link])
+    _add_links(connection, [link])
 
 
 def _unlink(connection: Connection, group: Place) -> None:
@@ -257,6 +303,6 @@ def _unlink(connection: Connection, group: Place) -> None:
                 f"The link to {group} comes from the configuration file.", "Remove it there."
             )
         rows.drop_links(connection, [row.id])
-        deliveries.fail_all(connection, [row.place_id], "The link was removed.", now_ms())
+        rows.drop_empty_portals(connection)
         return
     raise ConfigError(f"The group {group} is not linked.")

@@ -34,18 +34,21 @@ Arrival = Event | Unreadable
 class Duty:
     """A delivery on its way: the row in the store together with what a lane needs to know.
 
-    `doubtful` means that an earlier attempt may have arrived; `sent` are the ids of the parts
-    that did. Times in milliseconds since the epoch.
+    `event` is None when it can't be read any more. `doubtful` means that an earlier attempt may
+    have arrived; `sent` are the ids of the parts that did, `noted` of them are recorded; `faults`
+    counts how often the adapter broke. Times in milliseconds since the epoch.
     """
 
     id: int
     message_id: int
     place_id: int
-    event: Deliverable
+    event: Deliverable | None
     created_at: int
     attempts: int = 0
+    faults: int = 0
     doubtful: bool = False
     sent: list[str | None] = field(default_factory=list)
+    noted: int = 0
 
 
 @dataclass(slots=True)
@@ -62,13 +65,19 @@ class Relay:
     Args:
         index: the portals as they are now.
         capabilities: what a place can show.
+        made: whether a copy was made that is not on disk yet, and so may come back unknown.
     """
 
     def __init__(
-        self, index: Callable[[], PortalIndex], capabilities: Callable[[Place], Capabilities]
+        self,
+        index: Callable[[], PortalIndex],
+        capabilities: Callable[[Place], Capabilities],
+        made: Callable[[messages.CopyKey], bool] = lambda _: False,
     ) -> None:
         self._index = index
         self._capabilities = capabilities
+        self._made = made
+        self._followed: PortalIndex | None = None
         self._directory = Directory()
         self._last_message = 0
         self._last_delivery = 0
@@ -85,17 +94,22 @@ class Relay:
         portal, from links that do not carry inwards, and those known already, are dropped.
         """
         index, now, rows = self._index(), now_ms(), _Rows()
+        if index is not self._followed:
+            self._directory.forget()  # a link that is new, or moved, starts with nobody present
+            self._followed = index
         spots = [(arrival, spot) for arrival in arrivals if (spot := index.at(arrival.place))]
-        seen = messages.known(
-            connection,
-            [(spot.place_id, a.id) for a, spot in spots if not isinstance(a, Unreadable) and a.id],
-        )
+        keys = [
+            (spot.place_id, a.id) for a, spot in spots if not isinstance(a, Unreadable) and a.id
+        ]
+        # In this order: what is recorded between the two questions is found by the second
+        seen = {key for key in keys if self._made(key)}
+        seen |= messages.known(connection, keys)
         for arrival, spot in spots:
             if spot.link is not None and not spot.link.direction.inward:
                 continue
             if isinstance(arrival, Unreadable):
                 self._note(rows, arrival, spot, now)
-            elif arrival.id is None:
+            elif not arrival.id:
                 self._take(connection, rows, arrival, spot, now)
             elif (key := (spot.place_id, arrival.id)) not in seen:
                 seen.add(key)
@@ -118,11 +132,10 @@ class Relay:
     def _take(
         self, connection: Connection, rows: _Rows, event: Event, spot: Spot, now: int
     ) -> None:
+        first = self._last_message + 1
         for news in self._directory.apply(connection, spot.place_id, event):
             targets = list(self._targets(spot, news))
             self._last_message += 1
-            if news.id is not None:
-                rows.copies.append(messages.CopyRow(spot.place_id, news.id, self._last_message))
             if targets or isinstance(news, Message):
                 rows.inbox.append(
                     messages.InboxRow(
@@ -134,6 +147,10 @@ class Relay:
                 rows.duties.append(
                     Duty(self._last_delivery, self._last_message, place_id, news, now)
                 )
+        if event.id:
+            # Also of what turned out to be no news: repeated later, it must not become some
+            self._last_message = max(self._last_message, first)
+            rows.copies.append(messages.CopyRow(spot.place_id, event.id, first))
 
     def _targets(self, spot: Spot, event: Deliverable) -> Iterator[int]:
         portal = spot.portal

@@ -6,6 +6,7 @@ aside and the lane goes on.
 """
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +20,8 @@ from bridge.codec import decode
 from bridge.contract import Outgoing, Outlet, Refused, Sent, Unreachable
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
 from bridge.errors import StoreError
-from bridge.model import Place, Roster
+from bridge.hygiene import clean_text, is_sound_id
+from bridge.model import Deliverable, Kind, Place, Roster
 from bridge.presentation import delivery_key, present
 from bridge.relay import Duty
 from bridge.store import deliveries
@@ -29,14 +31,26 @@ from bridge.store.tables import DeliveryState
 
 log = structlog.get_logger(__name__)
 
-_HELD_MAX: Final = 256
+HELD_MAX: Final = 256
+"""At most so many duties are held in memory by one lane."""
+
 _PAGE: Final = 128
-_SEND_SECONDS: Final = 60.0
-_FIRST_DELAY: Final = 1.0
-_LONGEST_DELAY: Final = 300.0
-_STORE_DELAY: Final = 2.0
-_POISON_ATTEMPTS: Final = 5
+_POISON_FAULTS: Final = 5
 _DAY_MS: Final = 86_400_000
+_ERROR_CHARACTERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long lanes wait, in seconds: for one send, for the next attempt, and for the database.
+
+    The wait for the next attempt doubles from `first_delay` up to `longest_delay`.
+    """
+
+    send: float = 60.0
+    first_delay: float = 1.0
+    longest_delay: float = 300.0
+    store: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +62,16 @@ class LaneContext:
     outlet: Callable[[str], Outlet | None]
     network_names: Mapping[str, str]
     give_up_after_ms: int = 3 * _DAY_MS
+    patience: Patience = Patience()
 
 
 class Lane:
     """Sends to one place, in order.
 
     Args:
-        behind: whether older duties wait on disk. After a crash the first of them may have
-            arrived already, and are looked up before they are sent.
+        behind: whether older duties wait on disk.
+        crashed: whether the first of them may have arrived already, because their outcomes were
+            not written down; they are looked up before they are sent.
     """
 
     def __init__(
@@ -69,11 +85,14 @@ class Lane:
         self._came_meanwhile = False
         self._last_taken = 0
         self._doubtful_left = UNRECORDED_MAX if crashed else 0
+        self._times_emptied = 0
         self._awake = asyncio.Event()
 
     def add(self, duty: Duty) -> None:
         """Take over a new duty, which is on disk already."""
-        if self._behind or len(self._duties) >= _HELD_MAX:
+        if duty.id <= self._last_taken:
+            return  # a page was read between its commit and now, and brought it
+        if self._behind or len(self._duties) >= HELD_MAX:
             self._behind = self._came_meanwhile = True
             return
         self._duties.append(duty)
@@ -83,57 +102,62 @@ class Lane:
         """End the wait after a fault: the place can be reached again."""
         self._awake.set()
 
+    def empty(self) -> None:
+        """Send nothing of what waits, for it was given up in the store. What is being sent now
+        is finished, but not tried again.
+        """
+        self._duties.clear()
+        self._behind = False
+        self._times_emptied += 1
+        self.wake()
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Send until nothing waits, or until `stopping` is set and the send in hand is done."""
-        while not stopping.is_set() and (duty := await self._next()) is not None:
+        while not stopping.is_set() and (duty := await self._next(stopping)) is not None:
             await self._deliver(duty, stopping)
 
-    async def _next(self) -> Duty | None:
-        while not self._duties and self._behind:
-            await self._read_page()
+    async def _next(self, stopping: asyncio.Event) -> Duty | None:
+        while not self._duties and self._behind and not stopping.is_set():
+            await self._read_page(stopping)
         return self._duties.popleft() if self._duties else None
 
-    async def _read_page(self) -> None:
+    async def _read_page(self, stopping: asyncio.Event) -> None:
         self._came_meanwhile = False
+        times_emptied = self._times_emptied
         try:
             rows = await self._context.database.run(
                 lambda c: deliveries.page(c, self._place_id, after=self._last_taken, limit=_PAGE)
             )
         except StoreError as error:
             log.error("lane_not_read", place=str(self.place), reason=str(error))
-            await asyncio.sleep(_STORE_DELAY)
+            self._awake.clear()
+            await self._wait(self._context.patience.store, stopping)
             return
+        if times_emptied != self._times_emptied:
+            return  # what was read has been given up since
         for row in rows:
-            self._last_taken = row.id
-            await self._take_row(row)
+            self._take_row(row)
         if len(rows) < _PAGE and not self._came_meanwhile:
             self._behind = False
 
-    async def _take_row(self, row: deliveries.PendingDelivery) -> None:
-        try:
-            event = decode(row.kind, row.payload)
-        except ValueError:
-            event = None
-        if event is None or isinstance(event, Roster):
-            log.error("delivery_unreadable", delivery=row.id, place=str(self.place))
-            await self._context.recorder.note(
-                _outcome(row.id, DeliveryState.FAILED, row.attempts, "It can't be read any more.")
-            )
-            return
+    def _take_row(self, row: deliveries.PendingDelivery) -> None:
+        self._last_taken = row.id
         self._doubtful_left -= 1
         self._duties.append(
             Duty(
                 row.id,
                 row.message_id,
                 self._place_id,
-                event,
+                _event(row),
                 row.created_at,
                 attempts=row.attempts,
-                doubtful=self._doubtful_left >= 0,
+                # One that was tried may have failed without the far side's telling so
+                doubtful=self._doubtful_left >= 0 or row.attempts > 0,
             )
         )
 
     async def _deliver(self, duty: Duty, stopping: asyncio.Event) -> None:
+        times_emptied = self._times_emptied
         while True:
             self._awake.clear()
             duty.attempts += 1
@@ -145,22 +169,17 @@ class Lane:
                 log.warning("set_aside", delivery=duty.id, place=str(self.place), reason=str(fault))
                 await self._finish(duty, DeliveryState.FAILED, str(fault))
                 return
-            delay = _delay(duty.attempts, fault.retry_after)
-            await self._context.recorder.note(
-                _outcome(
-                    duty.id, DeliveryState.PENDING, duty.attempts, str(fault), round(delay * 1000)
-                )
-            )
+            delay = self._delay(duty.attempts, fault.retry_after)
+            await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
             await self._wait(delay, stopping)
-            if stopping.is_set():
+            if stopping.is_set() or times_emptied != self._times_emptied:
                 return
 
     async def _attempt(self, duty: Duty) -> Unreachable | Refused | None:
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._send(duty)
+            await self._send(duty)
         except Unreachable as error:
-            duty.doubtful = error.doubtful
+            duty.doubtful = duty.doubtful or error.doubtful
             return error
         except Refused as error:
             return error
@@ -170,13 +189,16 @@ class Lane:
         except Exception:
             log.exception("adapter_fault", delivery=duty.id, place=str(self.place))
             duty.doubtful = True
+            duty.faults += 1
             sentence = f"{self._network_name} could not take this message."
-            if duty.attempts >= _POISON_ATTEMPTS:
+            if duty.faults >= _POISON_FAULTS:
                 return Refused(sentence)
             return Unreachable(sentence, doubtful=True)
         return None
 
     async def _send(self, duty: Duty) -> None:
+        if duty.event is None:
+            raise Refused("It can't be read any more.")
         outlet = self._context.outlet(self.place.network)
         if outlet is None:
             raise Unreachable(f"{self._network_name} is not in the configuration.")
@@ -190,21 +212,43 @@ class Lane:
         for number, outgoing in enumerate(pieces):
             if number < len(duty.sent):
                 continue
-            duty.sent.append((await self._show(outlet, outgoing, doubtful=duty.doubtful)).id)
+            async with asyncio.timeout(self._context.patience.send):
+                duty.sent.append((await self._show(outlet, outgoing, duty)).id)
 
     @staticmethod
-    async def _show(outlet: Outlet, outgoing: Outgoing, *, doubtful: bool) -> Sent:
-        if doubtful and (found := await outlet.find(outgoing)):
-            return found
+    async def _show(outlet: Outlet, outgoing: Outgoing, duty: Duty) -> Sent:
+        if duty.doubtful:
+            if found := await outlet.find(outgoing):
+                return found
+            # It is not there, and nothing that was to follow it; until the next fault, that is
+            duty.doubtful = False
         return await outlet.send(outgoing)
 
-    async def _finish(self, duty: Duty, state: DeliveryState, error: str | None) -> None:
-        copies = [
-            CopyRow(self._place_id, remote_id, duty.message_id, part)
-            for part, remote_id in enumerate(duty.sent)
-            if remote_id is not None
-        ]
-        await self._context.recorder.note(_outcome(duty.id, state, duty.attempts, error), copies)
+    async def _finish(
+        self, duty: Duty, state: DeliveryState, error: str | None, delay: float = 0.0
+    ) -> None:
+        now = now_ms()
+        outcome = deliveries.Outcome(
+            duty.id,
+            state,
+            duty.attempts,
+            now + round(delay * 1000),
+            None if error is None else clean_text(error, _ERROR_CHARACTERS),
+            None if state is DeliveryState.PENDING else now,
+        )
+        await self._context.recorder.note(outcome, self._copies(duty))
+
+    def _copies(self, duty: Duty) -> list[CopyRow]:
+        """What was sent and is not noted yet."""
+        copies: list[CopyRow] = []
+        for part in range(duty.noted, len(duty.sent)):
+            remote_id = duty.sent[part]
+            if remote_id and is_sound_id(remote_id):
+                copies.append(CopyRow(self._place_id, remote_id, duty.message_id, part))
+            elif remote_id is not None:
+                log.error("copy_has_impossible_id", delivery=duty.id, place=str(self.place))
+        duty.noted = len(duty.sent)
+        return copies
 
     def _given_up(self, duty: Duty, fault: Unreachable) -> bool:
         waited = now_ms() - duty.created_at
@@ -219,22 +263,23 @@ class Lane:
             stopped.cancel()
             awake.cancel()
 
+    def _delay(self, attempts: int, retry_after: float | None) -> float:
+        """Seconds to wait: what the network asked for, or ever longer, less a random part."""
+        patience = self._context.patience
+        if retry_after is not None and math.isfinite(retry_after):
+            return max(retry_after, patience.first_delay / 2)  # "at once" would be a busy loop
+        longest = min(patience.longest_delay, patience.first_delay * 2.0 ** min(attempts - 1, 16))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
     @property
     def _network_name(self) -> str:
         return self._context.network_names.get(self.place.network, self.place.network)
 
 
-def _delay(attempts: int, retry_after: float | None) -> float:
-    """Seconds to wait: doubling from one second to five minutes, less a random part."""
-    if retry_after is not None:
-        return retry_after
-    longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-
-
-def _outcome(
-    delivery_id: int, state: DeliveryState, attempts: int, error: str | None, delay_ms: int = 0
-) -> deliveries.Outcome:
-    now = now_ms()
-    finished = None if state is DeliveryState.PENDING else now
-    return deliveries.Outcome(delivery_id, state, attempts, now + delay_ms, error, finished)
+def _event(row: deliveries.PendingDelivery) -> Deliverable | None:
+    """The event to show; None when it can't be read."""
+    try:
+        event = decode(Kind(row.kind), row.payload)
+    except ValueError:
+        return None
+    return None if isinstance(event, Roster) else event

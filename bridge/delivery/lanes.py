@@ -7,6 +7,7 @@ from typing import Final
 from bridge.contract import Health
 from bridge.delivery.lane import Lane, LaneContext
 from bridge.model import Place
+from bridge.portals import PortalIndex
 from bridge.relay import Duty
 from bridge.store import deliveries, places
 
@@ -25,6 +26,7 @@ class Lanes:
         self._crashed = crashed
         self._lanes: dict[int, Lane] = {}
         self._places: dict[int, Place] = {}
+        self._closed: set[int] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
@@ -33,23 +35,34 @@ class Lanes:
     async def resume(self) -> None:
         """Know the places, and start the lanes for which something waits on disk.
 
+        To be awaited once, before anything is taken.
+
         Raises:
             StoreError: the database failed.
         """
         known = await self._context.database.run(places.load)
         self._places = {number: place for place, number in known.items()}
         for place_id in await self._context.database.run(deliveries.waiting_places):
-            self._start(place_id, behind=True)
+            if place_id not in self._closed:
+                self._start(place_id, behind=True)
 
-    def know(self, place: Place, place_id: int) -> None:
-        """Learn of a place that was made since `resume`."""
-        self._places[place_id] = place
+    def follow(self, before: PortalIndex, after: PortalIndex) -> None:
+        """Take note of a change of portals or links: learn of new places, and send nothing more
+        to places that nothing is to be sent to any longer.
+        """
+        self._places.update({spot.place_id: place for place, spot in after.by_place.items()})
+        targets = after.targets()
+        self._closed = (self._closed | before.targets()) - targets
+        for place_id in self._closed & self._lanes.keys():
+            self._lanes[place_id].empty()
 
     def take(self, duties: Sequence[Duty]) -> None:
         """Put duties that are on disk into their lanes. While stopping, they stay on disk."""
         if self._stopping.is_set():
             return
         for duty in duties:
+            if duty.place_id in self._closed:
+                continue  # relayed while the link was being removed; the store gives it up
             lane = self._lanes.get(duty.place_id) or self._start(duty.place_id, behind=False)
             lane.add(duty)
 

@@ -6,20 +6,19 @@ blindly repeated, at the next start. So a short wait for company costs nothing b
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 
-from bridge.errors import StoreError
+from bridge.errors import StoreError, UnstorableError
 from bridge.store import deliveries, messages
 from bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
 
-_LINGER_SECONDS: Final = 0.1
 _GROUP: Final = 500
-_RETRY_SECONDS: Final = 2.0
 
 UNRECORDED_MAX: Final = 2 * _GROUP
 """At most so many outcomes can be known only in memory."""
@@ -28,37 +27,50 @@ Entry = tuple[deliveries.Outcome, Sequence[messages.CopyRow]]
 
 
 class Recorder:
-    """Takes outcomes and the copies they made, and commits them in groups."""
+    """Takes outcomes and the copies they made, and commits them in groups.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        linger: seconds to wait for company.
+        retry: seconds to wait after the database failed.
+    """
+
+    def __init__(self, database: Database, *, linger: float = 0.1, retry: float = 2.0) -> None:
         self._database = database
+        self._linger = linger
+        self._retry = retry
         self._entries: list[Entry] = []
-        self._writing: list[Entry] = []
+        self._copies: set[messages.CopyKey] = set()
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._writing = asyncio.Lock()
 
     async def note(
         self, outcome: deliveries.Outcome, copies: Sequence[messages.CopyRow] = ()
     ) -> None:
         """Have an outcome written down soon. Waits while the database is far behind."""
-        while not self._room.is_set():
+        # Known at once, however long the outcome has to wait: the copy may come back any moment
+        self._copies.update((copy.place_id, copy.remote_id) for copy in copies)
+        while len(self._entries) >= UNRECORDED_MAX:
+            self._room.clear()
             await self._room.wait()
         self._entries.append((outcome, copies))
         self._something.set()
-        if len(self._entries) >= _GROUP:
-            self._room.clear()
+
+    def holds(self, copy: messages.CopyKey) -> bool:
+        """Whether this copy was made, and is not on disk yet. May be asked from any thread."""
+        return copy in self._copies
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
             await self._something.wait()
-            await asyncio.sleep(_LINGER_SECONDS)
+            await asyncio.sleep(self._linger)
             try:
                 await self.flush()
             except StoreError as error:
-                log.error("outcomes_not_recorded", waiting=len(self._writing), reason=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
+                log.error("outcomes_not_recorded", waiting=len(self._entries), reason=str(error))
+                await asyncio.sleep(self._retry)
 
     async def flush(self) -> None:
         """Write down everything noted so far.
@@ -66,16 +78,39 @@ class Recorder:
         Raises:
             StoreError: the database failed; all of it is kept and written by the next call.
         """
-        self._writing += self._entries
-        self._entries.clear()
-        self._something.clear()
+        async with self._writing:
+            left = len(self._entries)
+            while entries := self._entries[: min(left, _GROUP)]:
+                await self._write(entries)
+                del self._entries[: len(entries)]
+                left -= len(entries)
+                for _, copies in entries:
+                    self._copies.difference_update((c.place_id, c.remote_id) for c in copies)
+                self._room.set()
+            if not self._entries:
+                self._something.clear()
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
         try:
-            await self._database.run(lambda c: _write(c, self._writing))
-        except BaseException:
-            self._something.set()
-            raise
-        self._writing = []
-        self._room.set()
+            await self._database.run(lambda connection: _write(connection, entries))
+        except UnstorableError:
+            # One outcome that can't be written must not keep the others from the disk
+            for entry in entries:
+                await self._write_alone(entry)
+
+    async def _write_alone(self, entry: Entry) -> None:
+        try:
+            await self._database.run(lambda connection: _write(connection, [entry]))
+        except UnstorableError as error:
+            outcome, copies = entry
+            log.error(
+                "copies_not_recorded",
+                delivery=outcome.delivery_id,
+                copies=len(copies),
+                reason=str(error),
+            )
+            bare = replace(outcome, last_error=None)
+            await self._database.run(lambda connection: _write(connection, [(bare, ())]))
 
 
 def _write(connection: Connection, entries: Sequence[Entry]) -> None:

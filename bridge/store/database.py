@@ -8,24 +8,36 @@ statement, which cost 1.3 ms of CPU for each relayed message where this costs 0.
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.errors import StoreError
+from bridge.errors import StoreError, UnstorableError
 
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 _ADVISORY_LOCK = 0x636F6E73  # "cons"; one bridge per PostgreSQL database
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: data, constraints, limits
+_UNSTORABLE_STATES = ("22", "23", "54")
+_POSTGRES_OPTIONS = {"host", "passfile", "port", "ssl", "sslmode", "target_session_attrs"}
+_SESSION = {
+    "application_name": "consilium",
+    # A bridge whose machine vanished must not hold its claim for two hours
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Database(Protocol):
@@ -34,8 +46,12 @@ class Database(Protocol):
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction: committed when it returns, undone when it raises.
 
+        What `work` raises itself is passed on.
+
         Raises:
-            StoreError: the database failed; nothing of `work` is stored.
+            UnstorableError: the database runs, but refuses what `work` gave it.
+            StoreError: the database failed; nothing of `work` is stored, as far as can be told:
+                when a connection breaks during a commit, all of it may be.
         """
         ...
 
@@ -69,8 +85,11 @@ async def open_database(url: str, password: str | None = None) -> AsyncIterator[
 def _make(url: str, password: str | None) -> Database:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError("The database URL can't be read.", "Write sqlite:///file.db.") from error
+    except (ArgumentError, ValueError) as error:
+        raise StoreError(
+            "The database URL can't be read.",
+            "Write sqlite:///file.db or postgresql://user@host/name.",
+        ) from error
     if password is not None:
         parsed = parsed.set(password=password)
     if parsed.get_backend_name() == "sqlite":
@@ -83,7 +102,9 @@ class _SqliteDatabase:
 
     def __init__(self, url: URL) -> None:
         self._path = Path(url.database or "consilium.db")
-        self._engine: Engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+        self._engine: Engine = create_engine(
+            url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True
+        )
         event.listen(self._engine, "connect", _set_pragmas)
         event.listen(self._engine, "begin", _begin_immediate)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="consilium-db")
@@ -96,10 +117,13 @@ class _SqliteDatabase:
         try:
             with self._engine.begin() as connection:
                 return work(connection)
+        except (IntegrityError, DataError) as error:
+            raise _refused(error) from None
         except DBAPIError as error:
             raise StoreError(
                 f"The database {self._path} failed: {_reason(error)}.",
-                "Check that the disk is not full and that the file can be written.",
+                "Check that its folder exists, that the disk is not full, and that the bridge's "
+                "user may write there.",
             ) from error
 
     async def claim(self) -> None:
@@ -141,12 +165,24 @@ def _begin_immediate(connection: Connection) -> None:
 class _PostgresDatabase:
     def __init__(self, url: URL) -> None:
         self._shown = url.render_as_string(hide_password=True)
+        if unknown := sorted(url.query.keys() - _POSTGRES_OPTIONS):
+            raise StoreError(
+                f"The database URL has an option that is not known: {unknown[0]}.",
+                f"These are known: {', '.join(sorted(_POSTGRES_OPTIONS))}.",
+            )
+        if mode := url.query.get("sslmode"):  # as libpq calls it, and so everybody
+            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
         self._engine: AsyncEngine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
             pool_size=4,
             max_overflow=2,
             pool_pre_ping=True,
-            connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _BUSY_SECONDS},
+            hide_parameters=True,
+            connect_args={
+                "timeout": _CONNECT_SECONDS,
+                "command_timeout": _BUSY_SECONDS,
+                "server_settings": _SESSION,
+            },
         )
         self._claim: AsyncConnection | None = None
 
@@ -173,16 +209,42 @@ class _PostgresDatabase:
 
     async def close(self) -> None:
         if self._claim is not None:
+            # The server would notice the end of a connection only a moment later
+            with suppress(SQLAlchemyError, OSError, TimeoutError):
+                await self._claim.scalar(
+                    text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK}
+                )
             await self._claim.close()
         await self._engine.dispose()
 
     def _failed(self, error: Exception) -> StoreError:
+        if (getattr(_cause(error), "sqlstate", None) or "")[:2] in _UNSTORABLE_STATES:
+            raise _refused(error) from None
         return StoreError(
             f"The database {self._shown} failed: {_reason(error)}.",
             "Check that PostgreSQL runs there and lets this user in.",
         )
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What the driver raised."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error
+
+
+def _refused(error: Exception) -> UnstorableError:
+    # Only the kind of fault, and not as its cause: the driver quotes values, and logs may not
+    cause = _cause(error)
+    return UnstorableError(
+        f"The database refuses what it was given ({type(cause.__cause__ or cause).__name__})."
+    )
+
+
 def _reason(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    match cause := _cause(error):
+        case TimeoutError():
+            return "it does not answer"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case OSError(strerror=str(words)):
+            return words
     return (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(".")

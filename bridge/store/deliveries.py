@@ -3,9 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    SmallInteger,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from bridge.model import Kind
 from bridge.store.tables import DeliveryState, deliveries, inbox
 
 
@@ -27,7 +36,7 @@ class PendingDelivery:
     message_id: int
     attempts: int
     created_at: int
-    kind: Kind
+    kind: str
     payload: bytes
 
 
@@ -65,7 +74,8 @@ def add(connection: Connection, rows: Iterable[NewDelivery]) -> None:
         connection.execute(insert(deliveries), values)
 
 
-_PENDING = deliveries.c.state == int(DeliveryState.PENDING)
+# Written out, not as a parameter: so the planner sees that the index of pending rows will do.
+_PENDING = deliveries.c.state == literal_column(str(int(DeliveryState.PENDING)))
 
 
 def waiting_places(connection: Connection) -> list[int]:
@@ -106,14 +116,18 @@ def page(
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    return [PendingDelivery(a, b, c, d, Kind(e), f) for a, b, c, d, e, f in rows]
+    return [PendingDelivery(*row) for row in rows]
 
 
 _FINISH = (
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"))
+    .where(
+        deliveries.c.id == bindparam("delivery_id"),
+        # What was given up meanwhile does not come alive again, unless it has really arrived.
+        or_(_PENDING, bindparam("new_state", type_=SmallInteger) == int(DeliveryState.DONE)),
+    )
     .values(
-        state=bindparam("new_state"),
+        state=bindparam("new_state", type_=SmallInteger),
         attempts=bindparam("new_attempts"),
         next_try=bindparam("new_next_try"),
         last_error=bindparam("new_last_error"),
@@ -140,6 +154,18 @@ def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
             }
             for outcome in latest.values()
         ],
+    )
+
+
+def stored(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Which of these deliveries are in the store."""
+    if not ids:
+        return set()
+    # They were numbered in one go, so what lies between the lowest and the highest is not much.
+    return set(
+        connection.scalars(
+            select(deliveries.c.id).where(deliveries.c.id.between(min(ids), max(ids)))
+        )
     )
 
 

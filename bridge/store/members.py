@@ -36,6 +36,12 @@ def load_all(
     return found
 
 
+def forget(connection: Connection, place_ids: Sequence[int]) -> None:
+    """Know nobody at these places any more."""
+    if place_ids:
+        connection.execute(delete(members).where(members.c.place_id.in_(place_ids)))
+
+
 def write(
     connection: Connection, place_id: int, *, here: Iterable[Author], gone: Iterable[Author]
 ) -> None:

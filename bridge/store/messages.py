@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, tuple_
 
 from bridge.model import Kind
-from bridge.store.tables import InboxState, copies, inbox
+from bridge.store.tables import InboxState, copies, deliveries, inbox
 
 CopyKey = tuple[int, str]
 """A copy by the place's number and the id it has there."""
@@ -47,8 +47,12 @@ class CopyRow:
 
 
 def last_id(connection: Connection) -> int:
-    """The highest id in the inbox, 0 when it is empty."""
-    return connection.scalar(select(func.max(inbox.c.id))) or 0
+    """The highest id ever given to a message that left a trace, 0 when there is none.
+
+    What nobody else is to be told is not kept in the inbox, but its copy has its number.
+    """
+    columns = (inbox.c.id, copies.c.message_id, deliveries.c.message_id)
+    return max(connection.scalar(select(func.max(column))) or 0 for column in columns)
 
 
 def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:

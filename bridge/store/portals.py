@@ -68,6 +68,24 @@ def drop_portals(connection: Connection, ids: Iterable[int]) -> None:
         connection.execute(delete(portals).where(portals.c.id.in_(values)))
 
 
+def disown_portals(connection: Connection, ids: Iterable[int]) -> None:
+    """Make portals of the configuration ones that are kept in the database only."""
+    if values := list(ids):
+        connection.execute(
+            update(portals)
+            .where(portals.c.id.in_(values))
+            .values(room_name=None, from_config=False)
+        )
+
+
+def drop_empty_portals(connection: Connection) -> None:
+    """Forget portals that do not come from the configuration and have no links left."""
+    linked = select(links.c.portal_id)
+    connection.execute(
+        delete(portals).where(portals.c.from_config.is_(False), portals.c.id.not_in(linked))
+    )
+
+
 def add_links(connection: Connection, rows: Iterable[LinkRow]) -> None:
     """Add links; the `id` of the given rows is not used."""
     if values := [
