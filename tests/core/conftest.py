@@ -1,0 +1,133 @@
+"""Databases, SQLite and PostgreSQL: what runs on one has to run on the other."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from core_stage import Core, ScriptedOutlet
+
+from bridge.model import MATRIX
+from bridge.store.database import Database, open_database
+from bridge.store.migrate import upgrade
+from sandbox.postgres import Postgres
+
+SERVERS = ("sqlite", "postgresql")
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def reachable() -> Iterator[Path]:
+    """A folder that other users of this machine can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="consilium-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@pytest.fixture(scope="session")
+async def postgres(reachable: Path) -> AsyncIterator[Postgres]:
+    async with Postgres(reachable / "postgres") as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where databases come from: a PostgreSQL cluster, or for SQLite none, and a migrated one."""
+
+    cluster: Postgres | None
+    template: str
+
+
+@pytest.fixture
+def source(server: str, request: pytest.FixtureRequest) -> Source:
+    if server == "sqlite":
+        return Source(None, request.getfixturevalue("sqlite_template"))
+    cluster = request.getfixturevalue("postgres")
+    return Source(cluster, request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("template") / "consilium.db"
+    async with open_database(f"sqlite:///{path}") as opened:
+        await opened.run(upgrade)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres: Postgres) -> str:
+    await postgres.execute("CREATE DATABASE template_consilium")
+    async with open_database(postgres.url("template_consilium")) as opened:
+        await opened.run(upgrade)
+    return "template_consilium"
+
+
+@pytest.fixture
+async def empty_url(source: Source, tmp_path: Path) -> str:
+    """A database with nothing in it."""
+    if source.cluster is None:
+        return f"sqlite:///{tmp_path / 'consilium.db'}"
+    return await _made(source.cluster, "template0")
+
+
+@pytest.fixture
+async def url(source: Source, tmp_path: Path) -> str:
+    """A database with this version's tables."""
+    if source.cluster is None:
+        path = tmp_path / "consilium.db"
+        shutil.copy(source.template, path)
+        return f"sqlite:///{path}"
+    return await _made(source.cluster, source.template)
+
+
+async def _made(cluster: Postgres, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    await cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return cluster.url(name)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    async with open_database(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def matrix() -> ScriptedOutlet:
+    return ScriptedOutlet()
+
+
+@pytest.fixture
+def hospital_a() -> ScriptedOutlet:
+    return ScriptedOutlet()
+
+
+@pytest.fixture
+def hospital_b() -> ScriptedOutlet:
+    return ScriptedOutlet()
+
+
+@pytest.fixture
+def outlets(
+    matrix: ScriptedOutlet, hospital_a: ScriptedOutlet, hospital_b: ScriptedOutlet
+) -> dict[str, ScriptedOutlet]:
+    return {MATRIX: matrix, "hospital-a": hospital_a, "hospital-b": hospital_b}
+
+
+@pytest.fixture
+async def core(database: Database, outlets: dict[str, ScriptedOutlet]) -> AsyncIterator[Core]:
+    """A running core with one portal that mirrors the wards of both hospitals."""
+    made = Core(database, outlets)
+    await made.start()
+    yield made
+    assert not made.broke()
+    await made.crash()
