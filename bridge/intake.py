@@ -58,13 +58,15 @@ class Intake:
         """
         if not arrivals:
             return
+        if self._stopped:
+            raise _stopping()
         batch = _Batch(
             [_cleaned(arrival) for arrival in arrivals],
             asyncio.get_running_loop().create_future(),
         )
         await self._queue.put(batch)
         if self._stopped:
-            raise _stopping()
+            self._refuse_waiting()
         await batch.stored
 
     async def run(self) -> None:
@@ -80,11 +82,15 @@ class Intake:
                 await self._store(batches)
         finally:
             self._stopped = True
-            while not self._queue.empty():
-                batches.append(self._queue.get_nowait())
-            for batch in batches:
-                if not batch.stored.done():
-                    batch.stored.set_exception(_stopping())
+            self._refuse_waiting(batches)
+
+    def _refuse_waiting(self, batches: Sequence[_Batch] = ()) -> None:
+        waiting = list(batches)
+        while not self._queue.empty():  # which lets in the next of those who wait outside
+            waiting.append(self._queue.get_nowait())
+        for batch in waiting:
+            if not batch.stored.done():
+                batch.stored.set_exception(_stopping())
 
     async def _store(self, batches: Sequence[_Batch]) -> None:
         arrivals = [arrival for batch in batches for arrival in batch.arrivals]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from core_stage import Core, ScriptedOutlet
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from bridge.model import MATRIX
 from bridge.store.database import Database, open_database
@@ -17,6 +19,13 @@ from sandbox.postgres import Postgres
 
 SERVERS = ("sqlite", "postgresql")
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What is logged, which is not printed."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture(scope="session")
