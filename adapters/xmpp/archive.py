@@ -52,19 +52,20 @@ class Archive:
     async def after(
         self, wire: Wire, mark: str | None, since: datetime | None
     ) -> AsyncIterator[Page]:
-        """Everything after the message `mark`; or, where the archive has lost it, since a time.
+        """Everything after the message `mark` ("": everything there is); or, where there is no
+        mark, or the archive has lost it, since a time.
 
         Raises:
             StanzaError: the room does not answer such questions.
             Unreachable: no answer came.
         """
-        start: datetime | None = None
+        start = since if mark is None else None
         for _ in range(_PAGES):
             after = f"<after>{text(mark)}</after>" if mark else ""
             try:
                 page = await self._page(wire, f"<max>{_PAGE}</max>{after}", start)
             except StanzaError as error:
-                if error.condition != "item-not-found" or mark is None or start is not None:
+                if error.condition != "item-not-found" or not mark or start is not None:
                     raise
                 mark, start = None, since
                 continue

@@ -16,7 +16,8 @@ from adapters.xmpp.timing import DEFAULT, Timing
 from adapters.xmpp.wire import PRESENCE, Rejected, Wire, make_wire
 from bridge.contract import Finding, Refused, Unreachable
 
-_SECONDS: Final = 20.0
+_SECONDS: Final = 17.0
+"""Leaves time to say goodbye within the 20 seconds that the contract gives."""
 _TIMING: Final = replace(DEFAULT, connect=8.0, answer=5.0)
 
 _ADVICE: Final = {
@@ -64,7 +65,8 @@ class _Examination:
         self._visitors: dict[str, Occupant] = {}
 
     async def run(self, rooms: Sequence[str], findings: list[Finding]) -> None:
-        wire = make_wire(self._settings, self._name, self._take, self._timing)
+        server = f"{self._name} ({self._settings.where})"
+        wire = make_wire(self._settings, server, self._take, self._timing)
         try:
             await wire.open()
         except Rejected as error:

@@ -53,7 +53,8 @@ class Hearing:
         self.subject: str | None = None
         """The subject as last known; None before the room has told it once."""
         self.mark: str | None = None
-        """The archive's id of the newest message that was heard."""
+        """The archive's id of the newest message that was heard; "" when the archive was empty,
+        None when it was never asked."""
         self.heard_at: datetime | None = None
         """When the newest message was said; None before the room was first entered."""
         self.copies: OrderedDict[str, str] = OrderedDict()

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from adapters.xmpp.check import examine
+from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
 from adapters.xmpp.identity import LISTENER, RESOURCE
 from adapters.xmpp.room import Manner, Room
@@ -29,6 +30,8 @@ from bridge.model import Author, Place
 log = structlog.get_logger()
 
 _MAX_TEXT: Final = 40_000
+_ENTERED_AT_ONCE: Final = 32
+"""Rooms. More would not be faster, and some would wait for their answers too long."""
 _COMPONENT: Final = Capabilities(
     own_names=True, max_text=_MAX_TEXT, membership=Level.FULL, subject=Level.PARTLY
 )
@@ -64,6 +67,7 @@ class XmppNetwork:
             domain=self._domain,
             create=settings.create_rooms,
             timing=timing,
+            gate=asyncio.Semaphore(_ENTERED_AT_ONCE),
         )
         self._rooms: dict[str, Room] = {}
         self._stays: dict[str, asyncio.Task[None]] = {}
@@ -195,6 +199,8 @@ class XmppNetwork:
         jid, _, nick = sender.partition("/")
         room = self._rooms.get(jid)
         if room is None:
+            if stanza.tag in MESSAGE:
+                decline(wire, stanza)
             return
         if stanza.tag not in MESSAGE:
             room.presence(stanza, nick, to)

@@ -108,6 +108,8 @@ class Occupant:
         try:
             wire.post(outgoing.leave(self.jid, self._room, self.nick, reason))
             await asyncio.wait({gone}, timeout=self._timing.answer)
+            if gone.done():
+                gone.exception()  # lost in between is gone, too
         finally:
             self._leaving = False
             self._answer = None

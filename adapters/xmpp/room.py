@@ -12,27 +12,26 @@ import structlog
 
 from adapters.xmpp import outgoing
 from adapters.xmpp.archive import RESULT, Archive
+from adapters.xmpp.attendance import Attendance
 from adapters.xmpp.crew import Crew
+from adapters.xmpp.decline import decline
 from adapters.xmpp.errors import GONE, NOT_INSIDE, StanzaError, cannot_join
-from adapters.xmpp.farewells import Farewells
 from adapters.xmpp.features import Features
 from adapters.xmpp.hearing import Hearing
 from adapters.xmpp.incoming import (
     CREATED,
-    SHUTDOWN,
+    Said,
     Seen,
-    is_about_oneself,
     read_message,
-    read_presence,
 )
 from adapters.xmpp.occupant import Exit, Occupant
-from adapters.xmpp.people import PUT_OUT, People
+from adapters.xmpp.people import People
 from adapters.xmpp.saying import Saying
 from adapters.xmpp.timing import Backoff, Timing
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
 from bridge.contract import Health, Outgoing, Refused, Sent, Unreachable
-from bridge.model import Author, Event, Joined, Left, Place, Renamed
+from bridge.model import Author, Event, Place
 
 log = structlog.get_logger()
 
@@ -40,7 +39,6 @@ _CREW_SECONDS: Final = 10.0
 """How long the roster waits for the doctors, who must not be taken for colleagues in it."""
 _AT_ONCE: Final = 8
 """So many doctors enter a room at the same time."""
-PRIVATE: Final = "Private messages do not cross the bridge: please write in the room."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,8 @@ class Manner:
     """How the bridge behaves in every room of one network.
 
     `nick` is the listener's, `listener` its full address; `domain` is the component's, or None
-    where one account speaks for all; `create` tells whether to make rooms that do not exist.
+    where one account speaks for all; `create` tells whether to make rooms that do not exist;
+    `gate` bounds how many rooms are entered at the same time.
     """
 
     nick: str
@@ -56,6 +55,7 @@ class Manner:
     domain: str | None
     create: bool
     timing: Timing
+    gate: asyncio.Semaphore
 
 
 class Room:
@@ -78,11 +78,10 @@ class Room:
         health: Callable[[Health], None],
     ) -> None:
         self.jid = place.id
-        self._place = place
         self._nick = manner.nick
         self._create = manner.create
+        self._gate = manner.gate
         self._timing = timing = manner.timing
-        self._emit = emit
         self._health = health
         self._has_doctors = manner.domain is not None
         self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_out)
@@ -91,16 +90,14 @@ class Room:
         self._people = People(place)
         self._saying = Saying(place.id, self._crew, timing, own_names=self._has_doctors)
         self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
-        self._farewells = Farewells(timing.farewell, emit)
+        self._attendance = Attendance(place.id, self._crew, self._people, emit, timing.farewell)
         self._archive = Archive(place.id)
         self._features = Features()
         self._wire: Wire | None = None
         self._inside = False
-        self._told = False
-        self._undecided: dict[str, Seen] = {}
-        self._expelled: set[str] = set()
         self._lost = False
         self._missing = False
+        self._reconfigured = False
         self._woken = asyncio.Event()
         self._why_lost = f"The room {place.id} has not been entered yet."
         self._exit = Exit.LOST
@@ -118,7 +115,8 @@ class Room:
             while True:
                 self._exit = Exit.LOST
                 try:
-                    await self._enter(wire)
+                    async with self._gate:
+                        await self._enter(wire)
                     backoff.succeeded()
                     self._report(up=True)
                     await self._until_lost(wire)
@@ -155,13 +153,11 @@ class Room:
     # --- entering and staying
 
     async def _enter(self, wire: Wire) -> None:
-        self._lost = self._missing = False
+        self._lost = self._missing = self._reconfigured = False
         self._woken.clear()
-        self._expelled.clear()
         self._wire = wire
-        self._features = await self._look(wire)
-        self._hearing.trusts_stanza_ids = self._features.stanza_ids
-        self._people.trusts_occupant_ids = self._features.occupant_ids
+        self._attendance.begin(wire)
+        await self._look(wire)
         first = self._hearing.heard_at is None
         if self._features.archive and not first:
             self._hearing.hold()
@@ -178,13 +174,17 @@ class Room:
             await self._read_archive(wire, first=first)
         if self._has_doctors:
             await self._bring_doctors(wire)
-        self._told = True
-        self._emit(self._people.roster())
+        if self._lost:
+            raise Unreachable(self._why_lost)
+        self._attendance.tell()
 
-    async def _look(self, wire: Wire) -> Features:
-        """Ask before entering: to enter a room that does not exist would make it."""
+    async def _look(self, wire: Wire) -> None:
+        """Learn what the room can do.
+
+        Also before entering: to enter a room that does not exist would make it.
+        """
         try:
-            return await Features.of(wire, self.jid)
+            self._believe(await Features.of(wire, self.jid))
         except StanzaError as error:
             if error.condition in GONE and not self._create:
                 raise Unreachable(
@@ -193,7 +193,12 @@ class Room:
                 ) from error
             if error.condition == "jid-malformed" or error.kind == "wait":
                 raise cannot_join(self.jid, self._nick, error) from error
-            return Features()  # some services hide what they are from those outside
+            self._believe(Features())  # some services hide what they are from those outside
+
+    def _believe(self, features: Features) -> None:
+        self._features = features
+        self._hearing.trusts_stanza_ids = features.stanza_ids
+        self._people.trusts_occupant_ids = features.occupant_ids
 
     async def _found_new(self, wire: Wire) -> None:
         """Entering has made the room: keep it, or take it away again."""
@@ -201,9 +206,7 @@ class Room:
             if self._create:
                 await wire.ask("set", self.jid, outgoing.accept_defaults())
                 log.info("made a room", room=self.jid)
-                self._features = await Features.of(wire, self.jid)
-                self._hearing.trusts_stanza_ids = self._features.stanza_ids
-                self._people.trusts_occupant_ids = self._features.occupant_ids
+                self._believe(await Features.of(wire, self.jid))
                 return
             await wire.ask("set", self.jid, outgoing.destroy())
         except StanzaError as error:
@@ -215,7 +218,7 @@ class Room:
         try:
             if first:
                 newest = await self._archive.newest_id(wire)
-                self._hearing.mark = newest or self._hearing.mark
+                self._hearing.mark = newest or self._hearing.mark or ""
                 return
             pages = self._archive.after(wire, self._hearing.mark, self._hearing.since())
             async for page in pages:
@@ -259,10 +262,17 @@ class Room:
                     self._heard_at = time.monotonic()
             else:
                 self._woken.clear()
-                if self._missing and not self._lost:
-                    self._missing = False
-                    await asyncio.sleep(self._timing.first_delay)
-                    await self._bring_doctors(wire)
+                await self._put_right(wire)
+
+    async def _put_right(self, wire: Wire) -> None:
+        """Look after what has changed, but for the loss of the room itself."""
+        if self._reconfigured and not self._lost:
+            self._reconfigured = False
+            await self._look(wire)
+        if self._missing and not self._lost:
+            self._missing = False
+            await asyncio.sleep(self._timing.first_delay)
+            await self._bring_doctors(wire)
 
     async def _probe(self, wire: Wire) -> None:
         """Ask whether the listener is still in the room (XEP-0410).
@@ -296,19 +306,17 @@ class Room:
 
     def _lose(self, why: str, how: Exit = Exit.LOST) -> None:
         self._why_lost, self._exit = why, how
-        self._inside = self._told = False
+        self._inside = False
+        self._attendance.hush()
         self._lost = True
         self._woken.set()
 
     def _out(self, why: str) -> None:
         self._why_lost = why
-        self._inside = self._told = False
+        self._inside = False
         self._hearing.drop_held()
         self._saying.lost(why)
-        self._crew.forget_all()
-        self._people.clear()
-        self._farewells.forget()
-        self._undecided.clear()
+        self._attendance.end()
 
     def _report(self, *, up: bool) -> None:
         reason = "" if up else self._why_lost
@@ -324,109 +332,40 @@ class Room:
         if kind == "groupchat":
             self._heard_at = time.monotonic()
             said = read_message(stanza, self.jid, nick)
-            if said.body is not None:
+            if said.body is not None and nick:
                 self._hearing.message(said)
             elif said.subject is not None:
                 self._hearing.set_subject(said)
+            elif not nick:
+                self._announced(said)
         elif kind == "error":
             self._failed(StanzaError.of(stanza), stanza.get("id"), to)
         elif not nick:
             result = stanza.find(RESULT)
             if result is not None:
                 self._archive.collect(result)
-        else:
-            self._decline(stanza, nick, to)
-
-    def overheard(self, to: str) -> None:
-        """A copy for a doctor went by: should the doctor not be in, let their ghost out."""
-        if self._crew.at(to) is None:
-            self._expel(to)
+        elif self._wire is not None:
+            decline(self._wire, stanza)
 
     def presence(self, stanza: Element, nick: str, to: str) -> None:
         """Take a presence, to the listener or to a doctor."""
-        occupant = self._crew.at(to)
-        kind = stanza.get("type")
-        if kind == "error":
-            if occupant is not None:
-                occupant.failed(StanzaError.of(stanza), stanza.get("id"))
-                self._decide()
-            return
-        if kind not in {None, "unavailable"}:
-            return
-        if occupant is None:
-            if kind is None:
-                self._expel(to)
-        elif occupant is not self._crew.listener:
-            if is_about_oneself(stanza):
-                self._about_own(occupant, read_presence(stanza, nick))
-        else:
+        if to == self._crew.listener.jid:
             self._heard_at = time.monotonic()
-            seen = read_presence(stanza, nick)
-            if is_about_oneself(stanza):
-                self._about_own(occupant, seen)
-            else:
-                self._about_other(seen)
+        self._attendance.presence(stanza, nick, to)
 
-    def _about_own(self, occupant: Occupant, seen: Seen) -> None:
-        occupant.saw(seen)
-        if seen.occupant_id:
-            self._crew.ids.add(seen.occupant_id)
-        if seen.here:
-            self._undecided.pop(seen.nick, None)
-            self._tell(self._people.disown(seen.nick))
+    def overheard(self, to: str) -> None:
+        """Take note that a copy for a doctor went by."""
+        self._attendance.overheard(to)
 
-    def _about_other(self, seen: Seen) -> None:
-        nick = seen.nick
-        if not nick or nick in self._crew.nicks or self._is_own(seen):
-            return
-        if self._crew.claims(nick) and seen.here:
-            self._undecided[nick] = seen  # a doctor's, unless the nick turns out to be taken
-            return
-        if seen.destroyed or SHUTDOWN in seen.codes:
-            return  # everyone goes, the listener too: nobody has left
-        self._tell(self._people.saw(seen))
-
-    def _is_own(self, seen: Seen) -> bool:
-        if self._people.trusts_occupant_ids and seen.occupant_id in self._crew.ids:
-            return True
-        return seen.real_jid is not None and self._crew.is_own_address(seen.real_jid)
-
-    def _decide(self) -> None:
-        """A nick was refused: whoever was seen under it is somebody else."""
-        for nick in list(self._undecided):
-            seen = self._undecided.pop(nick)
-            if nick not in self._crew.nicks:
-                self._tell(self._people.saw(seen))
-
-    def _tell(self, event: Event | None) -> None:
-        if event is None or not self._told:
-            return
-        if isinstance(event, Left) and not event.reason.startswith(PUT_OUT):
-            self._farewells.hold(event)
-            return
-        if isinstance(event, Joined):
-            left = self._farewells.withdraw(event.author)
-            if left is not None:
-                if left.author.name == event.author.name:
-                    return
-                event = Renamed(event.place, event.author, event.time)
-        self._emit(event)
+    def _announced(self, said: Said) -> None:
+        """The room itself says something: to be read by people, or that it was reconfigured."""
+        if said.body is not None:
+            log.info("an announcement of a room's service is not mirrored", room=self.jid)
+        else:
+            self._reconfigured = True
+            self._woken.set()
 
     def _failed(self, error: StanzaError, key: str | None, to: str) -> None:
         self._saying.refused(key, error)
         if error.condition == NOT_INSIDE and to == self._crew.listener.jid:
             self._lose(f"The room {self.jid} has forgotten the bridge.")
-
-    def _decline(self, stanza: Element, nick: str, to: str) -> None:
-        """Tell a colleague that a private message goes nowhere."""
-        id_ = stanza.get("id")
-        if id_ and self._wire is not None and any(c.tag.endswith("}body") for c in stanza):
-            self._wire.post(outgoing.refuse(to, f"{self.jid}/{nick}", id_, PRIVATE))
-
-    def _expel(self, jid: str) -> None:
-        """Let an occupant out that an earlier run of the bridge has left in the room."""
-        if self._wire is None or jid in self._expelled or not self._crew.is_own_address(jid):
-            return
-        self._expelled.add(jid)
-        log.info("letting a ghost out of a room", room=self.jid)
-        self._wire.post(outgoing.leave(jid, self.jid, "ghost"))

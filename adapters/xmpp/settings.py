@@ -84,6 +84,15 @@ class XmppSettings(Settings, hide_input_in_errors=True):
         found = self.secret if self.mode is Mode.COMPONENT else self.password
         return found.get_secret_value() if found else ""
 
+    @property
+    def where(self) -> str:
+        """The server's address, for people."""
+        if self.mode is Mode.COMPONENT:
+            return f"{self.host or 'localhost'}:{self.port or COMPONENT_PORT}"
+        return (
+            f"{self.host}:{self.port or CLIENT_PORT}" if self.host else self.jid.partition("@")[2]
+        )
+
     @model_validator(mode="after")
     def _fits_its_mode(self) -> Self:
         problems = list(_problems(self))

@@ -302,7 +302,7 @@ class ComponentWire(Wire, ComponentXMPP):
         host, port = settings.host or "localhost", settings.port or COMPONENT_PORT
         ComponentXMPP.__init__(self, settings.jid, settings.key, host, port)  # type: ignore[no-untyped-call]
         self.hears_as = f"{LISTENER}@{self.boundjid.bare}/{RESOURCE}"
-        self._set_up(f"{name} ({host}:{port})", sink, timing)
+        self._set_up(name, sink, timing)
 
     def _dial(self) -> "asyncio.Future[Any]":
         return ComponentXMPP.connect(self)
@@ -328,8 +328,7 @@ class AccountWire(Wire, ClientXMPP):
         self.enable_direct_tls = not plain and (settings.host is None or port == DIRECT_TLS_PORT)
         self.ca_certs = settings.ca
         self.hears_as = self.boundjid.full
-        where = f"{settings.host}:{port}" if settings.host else self.boundjid.host
-        self._set_up(f"{name} ({where})", sink, timing)
+        self._set_up(name, sink, timing)
 
     def _dial(self) -> "asyncio.Future[Any]":
         host, port = self._address

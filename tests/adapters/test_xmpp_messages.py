@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from xmpp_lab import ANN, BOB, Bridge, doctor
 
-from adapters.xmpp.room import PRIVATE
+from adapters.xmpp.decline import WORDS
+from adapters.xmpp.features import Features
 from bridge.contract import Refused
 from bridge.model import Joined, Message
-from sandbox.xmpp_user import XmppUser
+from sandbox.xmpp_user import RoomOptions, XmppUser
 
 
 async def test_a_colleagues_message_is_handed_over(
@@ -122,8 +123,31 @@ async def test_a_private_message_is_declined_aloud(
     private = cora.client.make_message(f"{ward}/Dr Ann", "psst", mtype="chat")
     private.send()
     answer = await cora.wait_for(lambda each: each.error == "feature-not-implemented")
-    assert answer.stanza["error"]["text"] == PRIVATE
+    assert answer.stanza["error"]["text"] == WORDS
     assert component.inlet.texts() == []
+
+
+async def test_a_message_to_a_doctors_own_address_is_declined_aloud(
+    component: Bridge, cora: XmppUser, ward: str
+) -> None:
+    await cora.configure(ward, RoomOptions(shows_addresses=True))
+    await component.enter(ward, ANN)
+    cora.client.make_message(cora.occupants(ward)["Dr Ann"].jid, "psst", mtype="chat").send()
+    await cora.wait_for(lambda each: each.error == "feature-not-implemented")
+    assert component.inlet.texts() == []
+
+
+async def test_a_room_that_gets_ids_only_later_is_believed_from_then_on(
+    component: Bridge, cora: XmppUser, ward: str
+) -> None:
+    await component.enter(ward)
+    room = component.network._rooms[ward]
+    room._believe(Features())
+    await cora.configure(ward, RoomOptions(title="New name"))
+    async with asyncio.timeout(5):
+        while not room._features.stanza_ids:
+            cora.say(ward, "again")
+            await component.inlet.events.wait_for(lambda _: True, after=len(component.inlet.events))
 
 
 async def test_without_voice_a_doctor_is_told_what_to_do(
