@@ -76,6 +76,9 @@ class Memory:
     def set_state(self, room: Room, sender: str, kind: str, key: str, content: Content) -> Event:
         """Make a state event, and put it in force."""
         event = self.event(room, sender, kind, content) | {"state_key": key}
+        before = room.state.get((kind, key))
+        if before is not None:
+            event["unsigned"]["prev_content"] = before["content"]
         room.state[kind, key] = event
         return event
 
