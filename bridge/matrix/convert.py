@@ -73,16 +73,18 @@ class Converter:
 
     def convert(self, raw: JsonObject) -> Conversion:
         """What a raw event says."""
-        sender, type_ = raw.get("sender"), raw.get("type")
+        sender = raw.get("sender")
         if isinstance(sender, str) and self._ids.owns(sender) and not _puts_out_another(raw):
             return Ignored(Why.OWN)
         room_id, event_id = text_at(raw, "room_id"), text_at(raw, "event_id")
         time = _time(raw.get("origin_server_ts"))
         if not (room_id and event_id and isinstance(sender, str) and sender and time):
             return Unreadable(room_id, event_id, "its room, id, sender or time is missing")
-        head = _Head(Place(MATRIX, room_id), event_id, sender, time)
+        return self._read(_Head(Place(MATRIX, room_id), event_id, sender, time), raw)
+
+    def _read(self, head: "_Head", raw: JsonObject) -> Conversion:
         content = object_at(raw, "content")
-        match type_:
+        match raw.get("type"):
             case "m.room.message" | "m.sticker":
                 return _message(head, raw, content)
             case "m.room.member":
@@ -90,8 +92,7 @@ class Converter:
             case "m.room.topic" if raw.get("state_key") == "":
                 return _topic(head, raw, content)
             case "m.room.encrypted":
-                reason = "it is encrypted, and the bridge can't read encrypted rooms"
-                return Unreadable(room_id, event_id, reason)
+                return head.unreadable("it is encrypted, and the bridge can't read encrypted rooms")
         return Ignored(Why.OTHER_TYPE)
 
     def _membership(self, head: "_Head", raw: JsonObject, content: JsonObject) -> Conversion:
@@ -102,18 +103,14 @@ class Converter:
         if self._ids.owns(user_id):
             return Ignored(Why.OWN)
         before = _previous(raw)
-        was, now = text_at(before, "membership"), content.get("membership")
-        author = _member(user_id, content)
-        match now:
-            case "join" if was == "join":
-                if author == _member(user_id, before):
-                    return Ignored(Why.UNCHANGED)
-                return Renamed(head.place, author, head.time, head.id)
+        match content.get("membership"):
             case "join":
-                return Joined(head.place, author, head.time, head.id)
-            case "leave" | "ban" if was in {"join", ""}:
-                reason = _parting(head.sender, user_id, str(now), text_at(content, "reason"))
-                return Left(head.place, _member(user_id, before), head.time, reason, head.id)
+                return _arrival(head, user_id, before, content)
+            case "leave" | "ban" if text_at(before, "membership") in {"join", ""}:
+                author = _member(user_id, before)
+                return Left(
+                    head.place, author, head.time, _parting(head, user_id, content), head.id
+                )
             case "leave" | "ban" | "invite" | "knock":
                 return Ignored(Why.UNCHANGED)
         return head.unreadable("its membership is none of those there are")
@@ -214,10 +211,23 @@ def _member(user_id: str, content: JsonObject) -> Author:
     return Author(MATRIX, user_id, name, text_at(content, "avatar_url") or None)
 
 
-def _parting(sender: str, user_id: str, membership: str, reason: str) -> str:
-    if sender == user_id:
+def _arrival(
+    head: _Head, user_id: str, before: JsonObject, content: JsonObject
+) -> Joined | Renamed | Ignored:
+    author = _member(user_id, content)
+    if text_at(before, "membership") != "join":
+        return Joined(head.place, author, head.time, head.id)
+    if author == _member(user_id, before):
+        return Ignored(Why.UNCHANGED)
+    return Renamed(head.place, author, head.time, head.id)
+
+
+def _parting(head: _Head, user_id: str, content: JsonObject) -> str:
+    reason = text_at(content, "reason")
+    if head.sender == user_id:
         return reason
-    done = "banned from the room" if membership == "ban" else "removed from the room"
+    banned = content.get("membership") == "ban"
+    done = "banned from the room" if banned else "removed from the room"
     return f"{done}: {reason}" if reason else done
 
 

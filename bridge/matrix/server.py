@@ -159,7 +159,7 @@ class AppserviceServer:
         except web.HTTPException as error:
             return _refusal(error.status, *_CODES.get(error.status, ("M_UNKNOWN", error.reason)))
         except ConsiliumError as error:
-            log.error("request_failed", path=request.path, reason=str(error))
+            log.warning("request_refused", path=request.path, reason=str(error))
         except Exception:
             log.exception("request_failed", path=request.path)
         return _refusal(500, "M_UNKNOWN", "The bridge could not take this; repeat it.")

@@ -1,0 +1,314 @@
+"""The homeserver as a whole: is it up, does it know the bridge, and does it reach it?
+
+Each way in which that can fail has a sentence of its own, and says what to do.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from bridge.config.schema import Config
+from bridge.contract import Finding, Unreachable
+from bridge.errors import ConsiliumError, HomeserverError
+from bridge.matrix.client import V3, ActingClient, path_of
+from bridge.matrix.connection import Answer, Connection
+from bridge.matrix.faults import Denied, TokenRejected, fault
+from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.raw import JsonObject, text_at
+from bridge.matrix.server import AppserviceServer, PortTaken
+
+log = structlog.get_logger(__name__)
+
+_VERSIONS: Final = "/_matrix/client/versions"
+_ANSWER_SECONDS: Final = 8.0
+_PING_SECONDS: Final = 12.0
+_FIRST_DELAY: Final = 0.5
+_LONGEST_DELAY: Final = 30.0
+
+_WRITE_ANEW: Final = (
+    "Write the registration anew with: consilium registration. Name the file under"
+    " app_service_config_files in homeserver.yaml, and restart the homeserver."
+)
+
+
+class Homeserver:
+    """Questions about the homeserver, each of which raises what is wrong.
+
+    Args:
+        config: the whole configuration.
+        bot: the bot's client.
+    """
+
+    def __init__(self, config: Config, bot: ActingClient) -> None:
+        self._config = config
+        self._bot = bot
+        self._connection = bot.connection
+        self._url = bot.connection.url
+
+    async def wait_until_up(self) -> None:
+        """Return once the homeserver answers; tell once for each new reason to wait."""
+        delay, told = _FIRST_DELAY, ""
+        while True:
+            try:
+                await self._reach()
+            except HomeserverError as error:
+                if error.sentence != told:
+                    told = error.sentence
+                    log.warning("waiting_for_homeserver", reason=str(error))
+            else:
+                if told:
+                    log.info("homeserver_is_up", url=self._url)
+                return
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def ensure_bot(self) -> None:
+        """See to it that the bot's user exists and has its name.
+
+        Raises:
+            HomeserverError: the homeserver won't.
+            Unreachable: it can't now.
+        """
+        service, bot = self._config.appservice, self._config.bot_id
+        try:
+            await self._bot.register_user(service.bot)
+        except Denied as error:
+            raise HomeserverError(
+                f"The homeserver does not let the bridge make its bot {bot}: {error.said}",
+                _WRITE_ANEW,
+            ) from error
+        profile = path_of("profile", bot, "displayname")
+        try:
+            present = await self._bot.call("GET", profile)
+        except Denied as error:
+            if not error.missing:
+                raise
+            present = {}
+        if text_at(present, "displayname") == service.bot_name:
+            return
+        try:
+            await self._bot.set_displayname(service.bot_name)
+        except Denied as error:
+            log.warning("bot_not_named", reason=error.said)
+
+    async def ping_through(self) -> int:
+        """Go the whole way round: the homeserver is asked to call the bridge.
+
+        https://spec.matrix.org/v1.19/application-service-api/#post_matrixclientv1appserviceappserviceidping
+
+        Returns:
+            Milliseconds from the homeserver to the bridge and back.
+
+        Raises:
+            HomeserverError: what is wrong, and what to do.
+        """
+        await self._reach()
+        await self._be_recognised()
+        await self._own_ghosts()
+        return await self._ping()
+
+    async def diagnose(self) -> Finding:
+        """Go the whole way round, and tell how that went."""
+        try:
+            duration = await self.ping_through()
+        except ConsiliumError as error:
+            return _bad(error)
+        sentence = f"{self._url} knows the bridge, and reaches it in {duration} ms."
+        return Finding(ok=True, subject="homeserver", sentence=sentence)
+
+    async def _reach(self) -> None:
+        try:
+            answer = await self._connection.exchange("GET", _VERSIONS, timeout=_ANSWER_SECONDS)
+        except Unreachable as error:
+            raise HomeserverError(
+                error.sentence, "Check that it runs, and url under homeserver."
+            ) from error
+        if answer.status >= 500 or answer.status == 429:
+            raise HomeserverError(
+                f"The homeserver at {self._url} has a fault (status {answer.status}).",
+                "Wait, or look into its log.",
+            )
+        versions = answer.body.get("versions") if answer.body is not None else None
+        if answer.status != 200 or not isinstance(versions, list):
+            raise HomeserverError(
+                f"What answers at {self._url} is not a Matrix homeserver (status {answer.status}).",
+                "Check url under homeserver: address, port and path.",
+            )
+
+    async def _be_recognised(self) -> None:
+        """https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3accountwhoami."""
+        answer = await self._ask("GET", f"{V3}/account/whoami")
+        error = self._fault(answer)
+        if isinstance(error, TokenRejected):
+            raise HomeserverError(
+                f"The homeserver at {self._url} does not know the bridge's as_token: the bridge is"
+                " not registered there, or with another token.",
+                _WRITE_ANEW,
+            )
+        if error is not None:
+            raise HomeserverError(error.sentence, _WRITE_ANEW)
+        who, bot = text_at(answer.body or {}, "user_id"), self._config.bot_id
+        if who == bot:
+            return
+        local, _, domain = who.partition(":")
+        if local == bot.partition(":")[0]:
+            raise HomeserverError(
+                f"The homeserver calls itself {domain}, the configuration"
+                f" {self._config.homeserver.domain}.",
+                f"Write domain: {domain} under homeserver.",
+            )
+        raise HomeserverError(
+            f"At the homeserver the as_token belongs to {who}, not to the bot {bot}.", _WRITE_ANEW
+        )
+
+    async def _own_ghosts(self) -> None:
+        """Whether ghosts are in the bridge's namespace, without making one.
+
+        The specification has no endpoint that tells; homeservers refuse to let the bridge act as
+        the ghost in any case, since it does not exist, but give another reason.
+        """
+        ghost = GhostIds(self._config).of("consilium", "check")
+        client = self._bot.acting_as(ghost)
+        try:
+            await client.call("GET", f"{V3}/account/whoami", timeout=_ANSWER_SECONDS)
+        except Denied as error:
+            said = error.said.lower()
+            if error.errcode != "M_EXCLUSIVE" and not _speaks_of_namespace(said):
+                return
+            prefix = self._config.appservice.ghost_prefix
+            raise HomeserverError(
+                f"The homeserver keeps the bridge from acting as its ghosts: names that begin with"
+                f" {prefix} are not the bridge's in the registration.",
+                _WRITE_ANEW,
+            ) from error
+        except Unreachable as error:
+            raise HomeserverError(error.sentence, "Look into the homeserver's log.") from error
+
+    async def _ping(self) -> int:
+        service = self._config.appservice
+        path = f"/_matrix/client/v1/appservice/{service.id}/ping"
+        answer = await self._ask(
+            "POST", path, {"transaction_id": secrets.token_hex(8)}, seconds=_PING_SECONDS
+        )
+        if answer.status == 200 and answer.body is not None:
+            duration = answer.body.get("duration_ms")
+            return duration if isinstance(duration, int) else 0
+        raise _ping_fault(answer, self._config) or HomeserverError(
+            f"The homeserver can't say whether it reaches the bridge (status {answer.status}).",
+            "Look into the homeserver's log.",
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        *,
+        seconds: float = _ANSWER_SECONDS,
+    ) -> Answer:
+        try:
+            return await self._connection.exchange(method, path, body, timeout=seconds)
+        except Unreachable as error:
+            if error.doubtful and seconds == _PING_SECONDS:
+                raise _no_way_back(self._config, f"no answer in {seconds:.0f} seconds") from error
+            raise HomeserverError(
+                error.sentence, "Check that the homeserver runs, and url under homeserver."
+            ) from error
+
+    def _fault(self, answer: Answer) -> Denied | Unreachable | None:
+        if answer.status == 200 and answer.body is not None:
+            return None
+        return fault(answer.status, answer.body, answer.retry_after, self._url)
+
+
+def _speaks_of_namespace(said: str) -> bool:
+    return "masquerade" in said or "namespace" in said
+
+
+def _ping_fault(answer: Answer, config: Config) -> HomeserverError | None:
+    """What a failed ping means; the codes are those of the specification's endpoint."""
+    service, body = config.appservice, answer.body or {}
+    match text_at(body, "errcode"):
+        case "M_BAD_STATUS" if body.get("status") in {401, 403}:
+            return HomeserverError(
+                f"The homeserver reaches {service.url}, but with another hs_token than"
+                " the bridge's.",
+                _WRITE_ANEW,
+            )
+        case "M_BAD_STATUS":
+            return HomeserverError(
+                f"The homeserver reaches {service.url}, but it is not this bridge that answers"
+                f" there (status {body.get('status')}).",
+                "Check url, host and port under appservice, and a proxy in between.",
+            )
+        case "M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT":
+            return _no_way_back(config, text_at(body, "error") or "no connection")
+        case "M_URL_NOT_SET":
+            return HomeserverError(
+                "The bridge's registration at the homeserver has no url.", _WRITE_ANEW
+            )
+        case "M_FORBIDDEN":
+            return HomeserverError(
+                f"The homeserver knows the bridge, but under another id than {service.id}.",
+                f"Write the id of the registration under appservice. Or: {_WRITE_ANEW}",
+            )
+        case "M_UNRECOGNIZED":
+            return HomeserverError(
+                "The homeserver is too old to say whether it reaches the bridge.",
+                "Update it: Matrix 1.7 is needed, with Synapse 1.81 or later.",
+            )
+    return None
+
+
+def _no_way_back(config: Config, reason: str) -> HomeserverError:
+    service = config.appservice
+    return HomeserverError(
+        f"The homeserver can't reach the bridge at the url of its registration ({reason[:200]}).",
+        f"Check that {service.url} is where the homeserver can reach {service.host} port"
+        f" {service.port}. If url is right: {_WRITE_ANEW}",
+    )
+
+
+def _bad(error: ConsiliumError) -> Finding:
+    return Finding(ok=False, subject="homeserver", sentence=error.sentence, advice=error.advice)
+
+
+class _Deaf:
+    """Takes no transaction, so that the homeserver keeps it for the bridge."""
+
+    async def accept(
+        self,
+        txn_id: str,
+        events: Sequence[JsonObject],  # noqa: ARG002 - the port names it
+        ephemeral: Sequence[JsonObject],  # noqa: ARG002
+    ) -> None:
+        msg = f"The bridge is only checking; transaction {txn_id} must be repeated."
+        raise ConsiliumError(msg)
+
+
+async def diagnose(config: Config) -> Sequence[Finding]:
+    """Try the homeserver from outside of a running bridge, which may or may not be running.
+
+    If it is not, its address is listened on for the time of the check; what the homeserver pushes
+    meanwhile is not taken. If something listens there already, that has to be the bridge: the ping
+    tells if it is another.
+    """
+    token = config.appservice.as_token.get_secret_value()
+    async with Connection(config.homeserver.url, token) as connection:
+        bot = ActingClient(connection, config.bot_id, config.bot_id)
+        homeserver = Homeserver(config, bot)
+        server = AppserviceServer(config.appservice, _Deaf())
+        try:
+            await server.start()
+        except PortTaken:
+            return [await homeserver.diagnose()]
+        except ConsiliumError as error:
+            return [_bad(error)]
+        try:
+            return [await homeserver.diagnose()]
+        finally:
+            await server.stop()
