@@ -1,5 +1,6 @@
 """The keys of an XMPP network in the configuration file."""
 
+import ssl
 from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import ip_address
@@ -132,8 +133,17 @@ def _account_problems(settings: XmppSettings) -> Iterator[InitErrorDetails]:
             "the password and all messages would cross the network unencrypted; "
             "write tls: required, or host: localhost if the server is on this machine",
         )
-    if settings.ca is not None and not settings.ca.is_file():
-        yield _wrong("ca", f"there is no file {settings.ca}")
+    if settings.ca is not None:
+        yield from _ca_problems(settings.ca)
+
+
+def _ca_problems(path: Path) -> Iterator[InitErrorDetails]:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        yield _wrong("ca", f"{path} holds no certificate in PEM format")
+    except OSError as error:
+        yield _wrong("ca", f"{path} can't be read ({error.strerror})")
 
 
 def _wrong(key: str, sentence: str) -> InitErrorDetails:

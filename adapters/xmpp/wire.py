@@ -7,8 +7,10 @@ XML directly; the rest (features, authentication, others' requests) goes slixmpp
 """
 
 import asyncio
+import errno
 import itertools
 import logging
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -259,10 +261,8 @@ class Wire(BaseXMPP):
         elif isinstance(error, ssl.SSLError):
             self._why = Rejected(f"{self._server_named} does not speak TLS there.", "tls")
         else:
-            detail = error.strerror if isinstance(error, OSError) and error.strerror else error
             self._why = Rejected(
-                f"{self._server_named} can't be reached ({_without_address(str(detail))}).",
-                "unreachable",
+                f"{self._server_named} can't be reached ({_cause(error)}).", "unreachable"
             )
 
     def _on_failed_auth(self, _failure: object) -> None:
@@ -353,10 +353,15 @@ async def _first_of(*futures: "asyncio.Future[Any]") -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _without_address(detail: str) -> str:
+def _cause(error: object) -> str:
     """What the system says, without the address that is told already."""
-    known = {"Connect call failed": "connection refused", "Errno 111": "connection refused"}
-    return next((words for sign, words in known.items() if sign in detail), detail)
+    refused = "connection refused"
+    if isinstance(error, ConnectionRefusedError):
+        return refused
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    # Where a name has several addresses, asyncio lists what each attempt led to.
+    return refused if f"Errno {errno.ECONNREFUSED}]" in str(error) else str(error)
 
 
 def _stream_words(server: str, jid: str, condition: str) -> str:

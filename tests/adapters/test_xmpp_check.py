@@ -196,3 +196,10 @@ async def test_a_certificate_nobody_vouches_for(tls_server: Prosody) -> None:
 async def test_a_certificate_of_an_own_authority(tls_server: Prosody, certificate: Path) -> None:
     finding = await only(account_settings(tls_server, tls="required", ca=certificate))
     assert finding.ok, finding.sentence
+
+
+async def test_a_name_with_several_addresses_at_none_of_which_anything_listens(
+    xmpp_server: Prosody,
+) -> None:
+    finding = await only(component_settings(xmpp_server, host="localhost", port=free_port()))
+    assert "(connection refused)" in finding.sentence

@@ -22,8 +22,10 @@ from xmpp_lab import (
     running,
 )
 
+from adapters.xmpp.features import Features
 from adapters.xmpp.handover import FULL
 from adapters.xmpp.timing import Timing
+from adapters.xmpp.wire import Wire
 from bridge.contract import Sent, Unreachable
 from bridge.model import Left, Roster
 from sandbox.prosody import Prosody
@@ -178,6 +180,23 @@ async def test_a_room_that_does_not_exist_is_not_made_by_accident(
     assert "does not exist" in await either.inlet.down(room)
     await cora.create_room(room, "Cora")  # raises when it exists
     await either.inlet.up(room)
+
+
+async def test_a_room_that_was_made_by_accident_is_taken_away_again(
+    component: Bridge, cora: XmppUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may vanish between the question whether it exists and the entry."""
+    room = new_room()
+    look, answers = Features.of, iter([Features()])
+
+    async def look_too_early(wire: Wire, of: str) -> Features:
+        return next(answers, None) or await look(wire, of)
+
+    monkeypatch.setattr(Features, "of", look_too_early)
+    await component.network.open(room, [ANN])
+    assert "does not exist" in await component.inlet.down(room)
+    await cora.create_room(room, "Cora")  # raises when it exists
+    await component.inlet.up(room)
 
 
 async def test_a_room_is_made_when_that_is_asked_for(xmpp_server: Prosody, cora: XmppUser) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from cable import Cable
 from xmpp_lab import (
     ANN,
     BOB,
@@ -262,11 +263,12 @@ async def test_a_subject_that_only_moderators_may_set_is_refused(either: Bridge,
 async def test_what_an_earlier_run_left_in_a_room_is_cleared_away(
     xmpp_server: Prosody, cora: XmppUser, ward: str
 ) -> None:
-    async with running(component_settings(xmpp_server)) as first:
+    async with (
+        Cable(xmpp_server.component_port) as cable,
+        running(component_settings(xmpp_server, port=cable.port)) as first,
+    ):
         await first.enter(ward, ANN, doctor("Dr Old"))
-        wire = first.network._wire
-        assert wire is not None
-        wire.abort()  # as a crash would: nobody has left the room
+        await cable.cut()  # as a crash would: nobody has left the room
         await first.inlet.down(None)
     assert "Dr Old" in cora.occupants(ward)
     async with running(component_settings(xmpp_server)) as second:

@@ -50,6 +50,8 @@ def test_unknown_keys_are_refused() -> None:
         (ACCOUNT, {"jid": "not a jid@"}, "jid"),
         (ACCOUNT, {"port": 5222}, "host"),
         (ACCOUNT, {"ca": "/nowhere.pem"}, "ca"),
+        (ACCOUNT, {"ca": __file__}, "ca"),
+        (ACCOUNT, {"ca": "/"}, "ca"),
         (ACCOUNT, {"tls": "maybe"}, "tls"),
         (COMPONENT, {"port": 0}, "port"),
         (COMPONENT, {"nick": ""}, "nick"),
