@@ -59,9 +59,7 @@ class Copies:
         query = {"dir": "b", "limit": str(_PAGE), "filter": _FILTER}
         for _ in range(_PAGES_MAX):
             try:
-                page = await self._bot.call(
-                    "GET", path_of("rooms", room_id, "messages"), query=query
-                )
+                page = await self._bot.call("GET", path, query=query)
             except Denied as error:
                 if error.forbidden:
                     # Nobody of ours is in there: then the attempt can't have come through either

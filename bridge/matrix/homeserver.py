@@ -18,6 +18,7 @@ from bridge.matrix.client import V3, ActingClient, path_of
 from bridge.matrix.connection import Answer, Connection
 from bridge.matrix.faults import Denied, TokenRejected, fault
 from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.ping import WRITE_ANEW, no_way_back, ping_fault
 from bridge.matrix.raw import JsonObject, text_at
 from bridge.matrix.server import AppserviceServer, PortTaken
 
@@ -28,11 +29,7 @@ _ANSWER_SECONDS: Final = 8.0
 _PING_SECONDS: Final = 12.0
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
-
-_WRITE_ANEW: Final = (
-    "Write the registration anew with: consilium registration. Name the file under"
-    " app_service_config_files in homeserver.yaml, and restart the homeserver."
-)
+_CHECK_URL: Final = "Check that it runs, and url under homeserver."
 
 
 class Homeserver:
@@ -79,7 +76,7 @@ class Homeserver:
         except Denied as error:
             raise HomeserverError(
                 f"The homeserver does not let the bridge make its bot {bot}: {error.said}",
-                _WRITE_ANEW,
+                WRITE_ANEW,
             ) from error
         profile = path_of("profile", bot, "displayname")
         try:
@@ -121,12 +118,7 @@ class Homeserver:
         return Finding(ok=True, subject="homeserver", sentence=sentence)
 
     async def _reach(self) -> None:
-        try:
-            answer = await self._connection.exchange("GET", _VERSIONS, timeout=_ANSWER_SECONDS)
-        except Unreachable as error:
-            raise HomeserverError(
-                error.sentence, "Check that it runs, and url under homeserver."
-            ) from error
+        answer = await self._ask("GET", _VERSIONS)
         if answer.status >= 500 or answer.status == 429:
             raise HomeserverError(
                 f"The homeserver at {self._url} has a fault (status {answer.status}).",
@@ -147,10 +139,10 @@ class Homeserver:
             raise HomeserverError(
                 f"The homeserver at {self._url} does not know the bridge's as_token: the bridge is"
                 " not registered there, or with another token.",
-                _WRITE_ANEW,
+                WRITE_ANEW,
             )
         if error is not None:
-            raise HomeserverError(error.sentence, _WRITE_ANEW)
+            raise HomeserverError(error.sentence, WRITE_ANEW)
         who, bot = text_at(answer.body or {}, "user_id"), self._config.bot_id
         if who == bot:
             return
@@ -162,7 +154,7 @@ class Homeserver:
                 f"Write domain: {domain} under homeserver.",
             )
         raise HomeserverError(
-            f"At the homeserver the as_token belongs to {who}, not to the bot {bot}.", _WRITE_ANEW
+            f"At the homeserver the as_token belongs to {who}, not to the bot {bot}.", WRITE_ANEW
         )
 
     async def _own_ghosts(self) -> None:
@@ -183,41 +175,28 @@ class Homeserver:
             raise HomeserverError(
                 f"The homeserver keeps the bridge from acting as its ghosts: names that begin with"
                 f" {prefix} are not the bridge's in the registration.",
-                _WRITE_ANEW,
+                WRITE_ANEW,
             ) from error
         except Unreachable as error:
             raise HomeserverError(error.sentence, "Look into the homeserver's log.") from error
 
     async def _ping(self) -> int:
-        service = self._config.appservice
-        path = f"/_matrix/client/v1/appservice/{service.id}/ping"
-        answer = await self._ask(
-            "POST", path, {"transaction_id": secrets.token_hex(8)}, seconds=_PING_SECONDS
-        )
+        path = f"/_matrix/client/v1/appservice/{self._config.appservice.id}/ping"
+        body = {"transaction_id": secrets.token_hex(8)}
+        try:
+            answer = await self._connection.exchange("POST", path, body, timeout=_PING_SECONDS)
+        except Unreachable as error:
+            raise no_way_back(f"no answer in {_PING_SECONDS:.0f} seconds", self._config) from error
         if answer.status == 200 and answer.body is not None:
             duration = answer.body.get("duration_ms")
             return duration if isinstance(duration, int) else 0
-        raise _ping_fault(answer, self._config) or HomeserverError(
-            f"The homeserver can't say whether it reaches the bridge (status {answer.status}).",
-            "Look into the homeserver's log.",
-        )
+        raise ping_fault(answer, self._config)
 
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        body: JsonObject | None = None,
-        *,
-        seconds: float = _ANSWER_SECONDS,
-    ) -> Answer:
+    async def _ask(self, method: str, path: str) -> Answer:
         try:
-            return await self._connection.exchange(method, path, body, timeout=seconds)
+            return await self._connection.exchange(method, path, timeout=_ANSWER_SECONDS)
         except Unreachable as error:
-            if error.doubtful and seconds == _PING_SECONDS:
-                raise _no_way_back(self._config, f"no answer in {seconds:.0f} seconds") from error
-            raise HomeserverError(
-                error.sentence, "Check that the homeserver runs, and url under homeserver."
-            ) from error
+            raise HomeserverError(error.sentence, _CHECK_URL) from error
 
     def _fault(self, answer: Answer) -> Denied | Unreachable | None:
         if answer.status == 200 and answer.body is not None:
@@ -227,50 +206,6 @@ class Homeserver:
 
 def _speaks_of_namespace(said: str) -> bool:
     return "masquerade" in said or "namespace" in said
-
-
-def _ping_fault(answer: Answer, config: Config) -> HomeserverError | None:
-    """What a failed ping means; the codes are those of the specification's endpoint."""
-    service, body = config.appservice, answer.body or {}
-    match text_at(body, "errcode"):
-        case "M_BAD_STATUS" if body.get("status") in {401, 403}:
-            return HomeserverError(
-                f"The homeserver reaches {service.url}, but with another hs_token than"
-                " the bridge's.",
-                _WRITE_ANEW,
-            )
-        case "M_BAD_STATUS":
-            return HomeserverError(
-                f"The homeserver reaches {service.url}, but it is not this bridge that answers"
-                f" there (status {body.get('status')}).",
-                "Check url, host and port under appservice, and a proxy in between.",
-            )
-        case "M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT":
-            return _no_way_back(config, text_at(body, "error") or "no connection")
-        case "M_URL_NOT_SET":
-            return HomeserverError(
-                "The bridge's registration at the homeserver has no url.", _WRITE_ANEW
-            )
-        case "M_FORBIDDEN":
-            return HomeserverError(
-                f"The homeserver knows the bridge, but under another id than {service.id}.",
-                f"Write the id of the registration under appservice. Or: {_WRITE_ANEW}",
-            )
-        case "M_UNRECOGNIZED":
-            return HomeserverError(
-                "The homeserver is too old to say whether it reaches the bridge.",
-                "Update it: Matrix 1.7 is needed, with Synapse 1.81 or later.",
-            )
-    return None
-
-
-def _no_way_back(config: Config, reason: str) -> HomeserverError:
-    service = config.appservice
-    return HomeserverError(
-        f"The homeserver can't reach the bridge at the url of its registration ({reason[:200]}).",
-        f"Check that {service.url} is where the homeserver can reach {service.host} port"
-        f" {service.port}. If url is right: {_WRITE_ANEW}",
-    )
 
 
 def _bad(error: ConsiliumError) -> Finding:
