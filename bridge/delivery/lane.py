@@ -78,25 +78,25 @@ class Lane:
         self, place: Place, place_id: int, context: LaneContext, *, behind: bool, crashed: bool
     ) -> None:
         self.place = place
+        self.last_taken = 0  # the id of the last delivery that came into the hands of this lane
         self._place_id = place_id
         self._context = context
         self._duties: deque[Duty] = deque()
         self._behind = behind
         self._came_meanwhile = False
-        self._last_taken = 0
         self._doubtful_left = UNRECORDED_MAX if crashed else 0
         self._times_emptied = 0
         self._awake = asyncio.Event()
 
     def add(self, duty: Duty) -> None:
         """Take over a new duty, which is on disk already."""
-        if duty.id <= self._last_taken:
+        if duty.id <= self.last_taken:
             return  # a page was read between its commit and now, and brought it
         if self._behind or len(self._duties) >= HELD_MAX:
             self._behind = self._came_meanwhile = True
             return
         self._duties.append(duty)
-        self._last_taken = duty.id
+        self.last_taken = duty.id
 
     def wake(self) -> None:
         """End the wait after a fault: the place can be reached again."""
@@ -126,7 +126,7 @@ class Lane:
         times_emptied = self._times_emptied
         try:
             rows = await self._context.database.run(
-                lambda c: deliveries.page(c, self._place_id, after=self._last_taken, limit=_PAGE)
+                lambda c: deliveries.page(c, self._place_id, after=self.last_taken, limit=_PAGE)
             )
         except StoreError as error:
             log.error("lane_not_read", place=str(self.place), reason=str(error))
@@ -141,7 +141,7 @@ class Lane:
             self._behind = False
 
     def _take_row(self, row: deliveries.PendingDelivery) -> None:
-        self._last_taken = row.id
+        self.last_taken = row.id
         self._doubtful_left -= 1
         self._duties.append(
             Duty(

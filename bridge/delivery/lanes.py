@@ -27,6 +27,7 @@ class Lanes:
         self._lanes: dict[int, Lane] = {}
         self._places: dict[int, Place] = {}
         self._closed: set[int] = set()
+        self._last_taken: dict[int, int] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
@@ -47,7 +48,7 @@ class Lanes:
                 self._start(place_id, behind=True)
 
     def know(self, place: Place, place_id: int) -> None:
-        """Learn of a place that was made since `resume`; `follow` does it for all that are linked."""
+        """Learn of a place made since `resume`; `follow` does it for all that are linked."""
         self._places[place_id] = place
 
     def follow(self, before: PortalIndex, after: PortalIndex) -> None:
@@ -109,6 +110,7 @@ class Lanes:
             behind=behind,
             crashed=behind and self._crashed,
         )
+        lane.last_taken = self._last_taken.get(place_id, 0)
         self._lanes[place_id] = lane
         self._idle.clear()
         if self._tasks is not None:
@@ -119,6 +121,7 @@ class Lanes:
         try:
             await lane.run(self._stopping)
         finally:
+            self._last_taken[place_id] = lane.last_taken
             del self._lanes[place_id]
             if not self._lanes:
                 self._idle.set()

@@ -2,10 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core_stage import Core, ScriptedOutlet
@@ -132,11 +133,30 @@ def outlets(
     return {MATRIX: matrix, "hospital-a": hospital_a, "hospital-b": hospital_b}
 
 
+MakeCore = Callable[..., Core]
+
+
 @pytest.fixture
-async def core(database: Database, outlets: dict[str, ScriptedOutlet]) -> AsyncIterator[Core]:
+async def make_core(
+    database: Database, outlets: dict[str, ScriptedOutlet]
+) -> AsyncIterator[MakeCore]:
+    """Makes cores, which still run at the end of the test, or were ended by it."""
+    made: list[Core] = []
+
+    def make(**options: Any) -> Core:
+        made.append(Core(database, outlets, **options))
+        return made[-1]
+
+    yield make
+    broken = [fault for core in made for fault in core.broke()]
+    for core in made:
+        await core.crash()
+    assert broken == []
+
+
+@pytest.fixture
+async def core(make_core: MakeCore) -> Core:
     """A running core with one portal that mirrors the wards of both hospitals."""
-    made = Core(database, outlets)
+    made = make_core()
     await made.start()
-    yield made
-    assert not made.broke()
-    await made.crash()
+    return made
