@@ -1,0 +1,188 @@
+"""Puts the parts together, starts them in order, and stops them in order."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from bridge.config.load import LoadedConfig
+from bridge.contract import Capabilities, Level, Network, Outlet
+from bridge.delivery.lane import LaneContext
+from bridge.delivery.lanes import Lanes
+from bridge.delivery.recorder import Recorder
+from bridge.groups import Groups
+from bridge.health import HealthBoard
+from bridge.inlet import NetworkInlet
+from bridge.intake import Intake
+from bridge.matrix.client import ActingClient
+from bridge.matrix.connection import Connection
+from bridge.matrix.convert import Converter
+from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.ghosts import Ghosts
+from bridge.matrix.homeserver import Homeserver
+from bridge.matrix.outlet import MatrixOutlet
+from bridge.matrix.rooms import Rooms
+from bridge.matrix.server import AppserviceServer
+from bridge.model import MATRIX, Place
+from bridge.portal_rooms import PortalRooms
+from bridge.portals import PortalIndex, Portals, WantedPortal
+from bridge.relay import Relay
+from bridge.store import runs
+from bridge.store.database import Database, open_database
+from bridge.store.ghosts import StoredGhosts
+from bridge.store.migrate import upgrade
+from bridge.transactions import Transactions
+
+log = structlog.get_logger(__name__)
+
+_UNKNOWN: Final = Capabilities(
+    own_names=True, max_text=30_000, membership=Level.FULL, subject=Level.FULL
+)
+"""What is taken for granted of a network that is not configured now: its duties wait for it."""
+
+
+async def run(loaded: LoadedConfig) -> None:
+    """Bridge until cancelled; then finish what is being sent, keep the rest, and return.
+
+    Raises:
+        ConsiliumError: it can't start, with what to do about it.
+    """
+    settings = loaded.config.database
+    password = settings.password.get_secret_value() if settings.password else None
+    async with open_database(settings.url, password) as database:
+        await database.claim()
+        await database.run(upgrade)
+        crashed = await database.run(runs.begin)
+        if crashed:
+            log.info("last_run_ended_early", consequence="deliveries in doubt are looked up first")
+        if await _bridge(loaded, database, crashed=crashed):
+            await database.run(runs.end)
+        log.info("stopped")
+
+
+async def _bridge(loaded: LoadedConfig, database: Database, *, crashed: bool) -> bool:
+    """Run every part until cancelled. True if it ended in order, with nothing in doubt."""
+    async with AsyncExitStack() as stack:
+        parts = await _Parts.make(loaded, database, stack, crashed=crashed)
+        await parts.prepare(loaded)
+        return await parts.work(stack)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """Every part that runs, and the order in which they start and stop."""
+
+    database: Database
+    board: HealthBoard
+    portals: Portals
+    recorder: Recorder
+    lanes: Lanes
+    intake: Intake
+    networks: Mapping[str, Network]
+    groups: Groups
+    rooms: PortalRooms
+    server: AppserviceServer
+    relay: Relay
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @classmethod
+    async def make(
+        cls, loaded: LoadedConfig, database: Database, stack: AsyncExitStack, *, crashed: bool
+    ) -> "_Parts":
+        config = loaded.config
+        board = HealthBoard()
+        portals = Portals(database)
+        names = {MATRIX: "Matrix"} | {each.id: each.name for each in loaded.networks.values()}
+        outlets: dict[str, Outlet] = {}
+        recorder = Recorder(database)
+        context = LaneContext(database, recorder, outlets.get, names)
+        lanes = Lanes(context, crashed=crashed)
+        relay = Relay(lambda: portals.index, lambda place: _capabilities(outlets, place))
+        intake = Intake(database, relay, lanes.take)
+
+        ids = GhostIds(config)
+        connection = await stack.enter_async_context(
+            Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
+        )
+        bot = ActingClient(connection, config.bot_id, config.bot_id)
+        rooms = Rooms(bot, ids)
+        portal_rooms = PortalRooms(Homeserver(config, bot), rooms, portals, intake, board)
+        outlets[MATRIX] = MatrixOutlet(bot, Ghosts(bot, ids, StoredGhosts(database)))
+        networks = {
+            each.id: each.adapter.create(
+                network=each.id,
+                name=each.name,
+                settings=each.settings,
+                inlet=NetworkInlet(each.id, intake, board),
+            )
+            for each in loaded.networks.values()
+        }
+        outlets.update(networks)
+        groups = Groups(database, networks, names)
+        transactions = Transactions(Converter(ids), intake, portal_rooms.observe)
+        server = AppserviceServer(config.appservice, transactions, portal_rooms.ready)
+        board.watch(lanes.wake)
+        return cls(
+            database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
+            server, relay,
+        )  # fmt: skip
+
+    async def prepare(self, loaded: LoadedConfig) -> None:
+        """Bring the database and the configuration together, before anything runs."""
+        await self.database.run(self.relay.resume)
+        await self.portals.configure(_wanted(loaded))
+        await self.lanes.resume()
+        for watcher in (self.lanes.follow, self.groups.follow, self.rooms.follow):
+            self.portals.watch(watcher)
+            watcher(PortalIndex(), self.portals.index)
+
+    async def work(self, stack: AsyncExitStack) -> bool:
+        """Start every part, from the inside to the outside, and run until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._start(group, "recorder", self.recorder.run())
+                self._start(group, "lanes", self.lanes.run())
+                self._start(group, "intake", self.intake.run())
+                await stack.enter_async_context(self.server)
+                for id_, network in self.networks.items():
+                    self._start(group, f"network {id_}", network.run())
+                self._start(group, "groups", self.groups.run())
+                self._start(group, "rooms", self.rooms.run())
+                in_order = await self._until_cancelled()
+                for task in self.tasks:
+                    task.cancel()
+        finally:
+            await self.recorder.flush()
+        return in_order
+
+    def _start(self, group: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(group.create_task(work, name=name))
+
+    async def _until_cancelled(self) -> bool:
+        """Wait; then let nothing new in and let the lanes finish what they are sending."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if any(task.done() for task in self.tasks):
+                raise
+        log.info("stopping")
+        await self.server.stop()
+        return await self.lanes.stop()
+
+
+def _capabilities(outlets: Mapping[str, Outlet], place: Place) -> Capabilities:
+    outlet = outlets.get(place.network)
+    return _UNKNOWN if outlet is None else outlet.capabilities(place.id)
+
+
+def _wanted(loaded: LoadedConfig) -> Sequence[WantedPortal]:
+    return [
+        WantedPortal(
+            portal.room,
+            {Place(link.network, link.group): link.direction for link in portal.links},
+        )
+        for portal in loaded.config.portals
+    ]

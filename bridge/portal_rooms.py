@@ -1,0 +1,176 @@
+"""Keeps the bot in the room of every portal, and tells the relay who is in it.
+
+The counterpart of `groups` on the Matrix side. Nothing here is needed to take messages in: while
+the homeserver is away, what networks say is stored and waits.
+"""
+
+import asyncio
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from bridge.contract import Health
+from bridge.errors import ConsiliumError
+from bridge.health import HealthBoard
+from bridge.intake import Intake
+from bridge.matrix.homeserver import Homeserver
+from bridge.matrix.raw import JsonObject, object_at, text_at
+from bridge.matrix.rooms import Rooms
+from bridge.model import MATRIX, Place, Roster
+from bridge.portals import Portal, PortalIndex, Portals
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 15.0
+_AT_ONCE: Final = 8
+_NEWS_HELD: Final = 1_000
+
+
+class PortalRooms:
+    """Finds and enters the rooms of portals, as soon as the homeserver allows it.
+
+    Args:
+        homeserver: waited for, and asked whether it knows the bridge.
+        rooms: what the bot can do about a room.
+        portals: whose rooms they are.
+        intake: takes over who is in a room.
+        board: told whether the homeserver, and each room, can be used.
+    """
+
+    def __init__(
+        self,
+        homeserver: Homeserver,
+        rooms: Rooms,
+        portals: Portals,
+        intake: Intake,
+        board: HealthBoard,
+    ) -> None:
+        self._homeserver = homeserver
+        self._rooms = rooms
+        self._portals = portals
+        self._intake = intake
+        self._board = board
+        self._changed = asyncio.Event()
+        self._looked = asyncio.Event()
+        self._news: asyncio.Queue[JsonObject] = asyncio.Queue(_NEWS_HELD)
+        self._entered: set[str] = set()
+        self._well = False
+
+    def ready(self) -> bool:
+        """Whether the homeserver and the bridge know each other."""
+        return self._well
+
+    def follow(self, _before: PortalIndex, _after: PortalIndex) -> None:
+        """Take note of a change of portals; `run` acts on it."""
+        self._changed.set()
+
+    def observe(self, raw: JsonObject) -> None:
+        """Look at a raw event: it may invite the bot, or put it out."""
+        if raw.get("state_key") != self._rooms.bot_id or raw.get("type") != "m.room.member":
+            return
+        try:
+            self._news.put_nowait(raw)
+        except asyncio.QueueFull:
+            log.warning("bot_membership_not_seen", room=text_at(raw, "room_id"))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await self._greet()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._enter_when_changed())
+            tasks.create_task(self._watch_bot())
+
+    async def _greet(self) -> None:
+        """Wait until the homeserver is up and knows the bridge, telling what is wrong meanwhile."""
+        while not self._well:
+            await self._homeserver.wait_until_up()
+            try:
+                await self._homeserver.ping_through()
+                await self._homeserver.ensure_bot()
+            except ConsiliumError as error:
+                self._board.report(MATRIX, Health(up=False, reason=str(error)))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._well = True
+        self._board.report(MATRIX, Health(up=True))
+
+    # --- entering ------------------------------------------------------------------------------
+
+    async def _enter_when_changed(self) -> None:
+        while True:
+            self._changed.clear()
+            await self._enter_all()
+            self._looked.set()
+            settled = all(self._settled(portal) for portal in self._portals.index.portals)
+            with suppress(TimeoutError):  # then those that are not entered yet are tried again
+                async with asyncio.timeout(None if settled else _RETRY_SECONDS):
+                    await self._changed.wait()
+
+    def _settled(self, portal: Portal) -> bool:
+        return portal.room is not None and portal.room.id in self._entered
+
+    async def _enter_all(self) -> None:
+        missing = [each for each in self._portals.index.portals if not self._settled(each)]
+        if not missing:
+            return
+        try:
+            inside = await self._rooms.joined()
+        except ConsiliumError as error:
+            log.warning("rooms_not_known", reason=str(error))
+            return
+        few = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for portal in missing:
+                tasks.create_task(self._settle(portal, inside, few))
+
+    async def _settle(
+        self, portal: Portal, inside: AbstractSet[str], few: asyncio.Semaphore
+    ) -> None:
+        name = portal.room_name or (portal.room.id if portal.room else "")
+        async with few:
+            try:
+                room_id = await self._rooms.resolve(name)
+                if portal.room is None or portal.room.id != room_id:
+                    await self._portals.settle(portal.id, room_id)
+                if room_id not in inside:
+                    await self._rooms.enter(room_id)
+                await self._count_in(room_id)
+            except ConsiliumError as error:
+                self._board.report(MATRIX, Health(up=False, reason=str(error), group=name))
+            else:
+                self._board.report(MATRIX, Health(up=True, group=name))
+
+    async def _count_in(self, room_id: str) -> None:
+        """The bot is in a room: tell the relay who else is."""
+        people = await self._rooms.members(room_id)
+        roster = Roster(Place(MATRIX, room_id), people, datetime.now(UTC))
+        await self._intake.receive([roster])
+        self._entered.add(room_id)
+
+    # --- what happens to the bot ---------------------------------------------------------------
+
+    async def _watch_bot(self) -> None:
+        await self._looked.wait()
+        while True:
+            raw = await self._news.get()
+            room_id = text_at(raw, "room_id")
+            try:
+                await self._react(room_id, raw)
+            except ConsiliumError as error:
+                self._board.report(MATRIX, Health(up=False, reason=str(error), group=room_id))
+
+    async def _react(self, room_id: str, raw: JsonObject) -> None:
+        if await self._rooms.invited(raw, self._is_portal):
+            await self._count_in(room_id)
+            self._board.report(MATRIX, Health(up=True, group=room_id))
+        elif object_at(raw, "content").get("membership") in {"leave", "ban"}:
+            self._entered.discard(room_id)
+            if self._is_portal(room_id):
+                sentence = f"The bot was put out of the room {room_id}. Invite it again."
+                self._board.report(MATRIX, Health(up=False, reason=sentence, group=room_id))
+
+    def _is_portal(self, room_id: str) -> bool:
+        return self._portals.index.at(Place(MATRIX, room_id)) is not None

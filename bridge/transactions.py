@@ -1,0 +1,73 @@
+"""The way in for the homeserver: its transactions become arrivals.
+
+Implements `bridge.matrix.server.TransactionSink`. A homeserver repeats what it was not told "200"
+for, so a database that fails is simply reported to it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import orjson
+import structlog
+
+from bridge.intake import Intake
+from bridge.matrix import convert
+from bridge.matrix.raw import JsonObject
+from bridge.model import MATRIX, Place
+from bridge.relay import Arrival, Unreadable
+
+log = structlog.get_logger(__name__)
+
+_TRACE_BYTES: Final = 65_536
+
+Observer = Callable[[JsonObject], None]
+"""Looks at a raw event after it was stored; must not wait."""
+
+
+class Transactions:
+    """Converts events and has them stored and relayed.
+
+    Args:
+        converter: reads raw events.
+        intake: stores and relays.
+        observe: is shown each event once it is stored, for what concerns the Matrix side alone.
+    """
+
+    def __init__(self, converter: convert.Converter, intake: Intake, observe: Observer) -> None:
+        self._converter = converter
+        self._intake = intake
+        self._observe = observe
+
+    async def accept(
+        self,
+        txn_id: str,
+        events: Sequence[JsonObject],
+        ephemeral: Sequence[JsonObject],  # noqa: ARG002 - nothing of it is carried yet
+    ) -> None:
+        """Take a transaction over; on disk when it returns.
+
+        Raises:
+            StoreError: the database failed; nothing of it is stored.
+        """
+        arrivals = [arrival for raw in events if (arrival := self._arrival(raw)) is not None]
+        await self._intake.receive(arrivals)
+        log.debug("transaction", txn_id=txn_id, events=len(events), arrivals=len(arrivals))
+        for raw in events:
+            self._observe(raw)
+
+    def _arrival(self, raw: JsonObject) -> Arrival | None:
+        found = self._converter.convert(raw)
+        match found:
+            case convert.Ignored():
+                return None
+            case convert.Unreadable():
+                log.warning(
+                    "event_unreadable",
+                    room=found.room_id,
+                    event=found.event_id,
+                    reason=found.reason,
+                )
+                trace = orjson.dumps(raw)[:_TRACE_BYTES]
+                return Unreadable(Place(MATRIX, found.room_id), trace, found.reason)
+            case _:
+                return found
