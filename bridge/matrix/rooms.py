@@ -32,6 +32,22 @@ class Rooms:
         self._bot = bot
         self._ids = ids
 
+    @property
+    def bot_id(self) -> str:
+        """The bot's user id."""
+        return self._bot.user_id
+
+    async def joined(self) -> frozenset[str]:
+        """The ids of all rooms that the bot is in.
+
+        Raises:
+            Denied: the homeserver does not let the bot ask.
+            Unreachable: it can't be told now.
+        """
+        answer = await self._bot.call("GET", path_of("joined_rooms"))
+        rooms = answer.get("joined_rooms")
+        return frozenset(rooms if isinstance(rooms, list) else ())
+
     async def resolve(self, name: str) -> str:
         """The id of a room that the configuration names.
 
