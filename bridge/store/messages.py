@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, tuple_
+from sqlalchemy import Connection, func, insert, select
 
 from bridge.model import Kind
 from bridge.store.tables import InboxState, copies, deliveries, inbox
@@ -11,7 +11,7 @@ from bridge.store.tables import InboxState, copies, deliveries, inbox
 CopyKey = tuple[int, str]
 """A copy by the place's number and the id it has there."""
 
-_KEYS_PER_QUERY = 400  # SQLite takes 999 parameters in old builds, a key has two
+_KEYS_PER_QUERY = 500  # SQLite takes 999 parameters in old builds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,20 @@ def last_id(connection: Connection) -> int:
 
 def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
     """Which of these copies are recorded already."""
+    by_place: dict[int, list[str]] = {}
+    for place_id, remote_id in keys:
+        by_place.setdefault(place_id, []).append(remote_id)
     found: set[CopyKey] = set()
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        chunk = keys[start : start + _KEYS_PER_QUERY]
-        rows = connection.execute(
-            select(copies.c.place_id, copies.c.remote_id).where(
-                tuple_(copies.c.place_id, copies.c.remote_id).in_(chunk)
+    for place_id, remote_ids in by_place.items():
+        # Place by place: looking for pairs, SQLite reads the whole table
+        for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
+            rows = connection.scalars(
+                select(copies.c.remote_id).where(
+                    copies.c.place_id == place_id,
+                    copies.c.remote_id.in_(remote_ids[start : start + _KEYS_PER_QUERY]),
+                )
             )
-        )
-        found.update((place_id, remote_id) for place_id, remote_id in rows)
+            found.update((place_id, remote_id) for remote_id in rows)
     return found
 
 
