@@ -7,6 +7,7 @@ import asyncio
 import errno
 import hmac
 import json
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -27,6 +28,7 @@ MAX_BODY: Final = 32 * 1024 * 1024
 """
 
 _API: Final = "/_matrix/app/"
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _READ_SECONDS: Final = 60.0
 _SHUTDOWN_SECONDS: Final = 10.0
 
@@ -249,8 +251,24 @@ def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever it holds
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
-        # One event with what only orjson refuses (lone surrogates, NaN) must not hold up all others
-        return json.loads(content)
+        # One event with what only orjson refuses must not hold up all others for ever
+        return _representable(json.loads(content))
+
+
+def _representable(found: Any) -> Any:  # noqa: ANN401
+    """The same without lone surrogates and numbers that are none, which no one could pass on."""
+    match found:
+        case str():
+            return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_representable(key): _representable(each) for key, each in found.items()}
+        case list():
+            return [_representable(each) for each in found]
+        case float() if not math.isfinite(found):
+            return None
+        case int() if not _INT_MIN <= found <= _INT_MAX:
+            return None
+    return found
 
 
 def _objects(found: object, txn_id: str, part: str) -> list[JsonObject]:

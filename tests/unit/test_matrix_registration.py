@@ -1,0 +1,51 @@
+"""The registration file: what it claims, and what it leaves to others."""
+
+import re
+
+import pytest
+import yaml
+from matrix_fakes import AS_TOKEN, HS_TOKEN, config
+
+from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.registration import registration, registration_yaml
+
+
+def test_it_tells_the_homeserver_what_it_must_know() -> None:
+    written = registration(config(id="our-bridge", bot="helper", url="http://bridge:1"))
+    namespaces = written.pop("namespaces")
+    assert written == {
+        "id": "our-bridge",
+        "url": "http://bridge:1",
+        "as_token": AS_TOKEN,
+        "hs_token": HS_TOKEN,
+        "sender_localpart": "helper",
+        "rate_limited": False,
+        "receive_ephemeral": True,
+        "de.sorunome.msc2409.push_ephemeral": True,
+        "io.element.msc4190": True,
+        "org.matrix.msc3202": True,
+    }
+    assert all(each["exclusive"] for part in namespaces.values() for each in part)
+    assert namespaces["rooms"] == []
+
+
+@pytest.mark.parametrize(
+    ("user_id", "claimed"),
+    [
+        (GhostIds(config()).of("muc", "Bob"), True),
+        ("@consilium:hospital.test", True),
+        ("@consilium2:hospital.test", False),
+        ("@anna:hospital.test", False),
+        ("@_consilium_muc_bob:hospitalXtest", False),
+        ("@_consilium_muc_bob:other.test", False),
+    ],
+)
+def test_it_claims_the_bot_and_the_ghosts_and_nobody_else(user_id: str, claimed: bool) -> None:
+    patterns = [each["regex"] for each in registration(config())["namespaces"]["users"]]
+    assert any(re.fullmatch(pattern, user_id) for pattern in patterns) == claimed
+
+
+def test_the_file_reads_back_as_what_was_meant() -> None:
+    text = registration_yaml(config())
+    assert yaml.safe_load(text) == registration(config())
+    assert text.startswith("# Written by `consilium registration`")
