@@ -4,7 +4,7 @@ It hears its own words too, as every occupant does: that tells what Prosody alon
 
     python -m bench.colleague ORDER_PORT XMPP_PORT JID PASSWORD ROOM...
 
-It makes the rooms, stays in the first and leaves the others.
+It makes the rooms, stays in the last and leaves the others.
 """
 
 import asyncio
@@ -36,19 +36,19 @@ class Colleague:
         user.client.register_handler(Callback("hear", path, self._hear))
 
     async def make_rooms(self, rooms: list[str]) -> None:
-        """Make rooms, which are persistent, and stay in the first of them."""
+        """Make rooms, which are persistent, and stay in the last of them."""
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def make(room: str) -> None:
             async with gate:
                 await self._user.create_room(room, _NICK)
-                if room != rooms[0]:
+                if room != rooms[-1]:
                     await self._user.leave(room)
 
         async with asyncio.TaskGroup() as group:
             for room in rooms:
                 group.create_task(make(room))
-        self._room = rooms[0]
+        self._room = rooms[-1]
 
     def app(self) -> web.Application:
         """Takes orders."""

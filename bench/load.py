@@ -49,11 +49,11 @@ class Load:
 
 
 class Talk:
-    """Runs loads on one stage, in the portal of one room."""
+    """Runs loads on one stage, in its last portal."""
 
-    def __init__(self, stage: Stage, room: int = 0) -> None:
+    def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._room = room
+        self._room = stage.setting.portals - 1
         self._idle = 0.0
 
     async def warm_up(self) -> None:
