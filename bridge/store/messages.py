@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from bridge.model import Kind
 from bridge.store.tables import InboxState, copies, deliveries, inbox
@@ -55,6 +55,13 @@ def last_id(connection: Connection) -> int:
     return max(connection.scalar(select(func.max(column))) or 0 for column in columns)
 
 
+# Made once: this runs for every group of arrivals, and making it costs as much as running it
+_KNOWN = select(copies.c.remote_id).where(
+    copies.c.place_id == bindparam("place"),
+    copies.c.remote_id.in_(bindparam("some", expanding=True)),
+)
+
+
 def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
     """Which of these copies are recorded already."""
     by_place: dict[int, list[str]] = {}
@@ -64,12 +71,8 @@ def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
     for place_id, remote_ids in by_place.items():
         # Place by place: looking for pairs, SQLite reads the whole table
         for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
-            rows = connection.scalars(
-                select(copies.c.remote_id).where(
-                    copies.c.place_id == place_id,
-                    copies.c.remote_id.in_(remote_ids[start : start + _KEYS_PER_QUERY]),
-                )
-            )
+            some = remote_ids[start : start + _KEYS_PER_QUERY]
+            rows = connection.scalars(_KNOWN, {"place": place_id, "some": some})
             found.update((place_id, remote_id) for remote_id in rows)
     return found
 

@@ -466,19 +466,19 @@ async def test_what_comes_while_pages_are_read_is_neither_lost_nor_doubled(
     core: Core, hospital_a: ScriptedOutlet
 ) -> None:
     """The lane falls behind, catches up and falls behind again while more and more comes."""
-    total = 3000
+    total = 1700
 
-    async def some(numbers: range) -> None:
+    async def one_by_one(numbers: range) -> None:
         for n in numbers:
             await core.receive(from_room(n))
 
     gate = asyncio.Event()
     hospital_a.script.append(gate)
-    await core.receive(*(from_room(n) for n in range(1000)))
+    await core.receive(*(from_room(n) for n in range(600)))
     gate.set()
-    await some(range(1000, 1600))
-    await core.receive(*(from_room(n) for n in range(1600, 2600)))
-    await some(range(2600, total))
+    await one_by_one(range(600, 750))
+    await core.receive(*(from_room(n) for n in range(750, 1550)))
+    await one_by_one(range(1550, total))
     await until(lambda: len(hospital_a.there) >= total)
     assert hospital_a.texts() == numbered(total)
 
