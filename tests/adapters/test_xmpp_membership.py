@@ -31,6 +31,8 @@ from bridge.model import (
 from sandbox.prosody import Prosody
 from sandbox.xmpp_user import RoomOptions, XmppUser
 
+MODERATORS_ONLY = RoomOptions(shows_addresses=False, anyone_sets_subject=False)
+
 
 def joined(author: Author) -> Callable[[Place], Joined]:
     return lambda place: Joined(place, author, datetime.now(UTC))
@@ -247,13 +249,17 @@ async def test_a_subject_crosses_under_the_doctors_name(
 async def test_a_subject_crosses_under_the_bridges_name_where_only_that_may(
     component: Bridge, cora: XmppUser, ward: str
 ) -> None:
+    await cora.configure(ward, MODERATORS_ONLY)
     await component.enter(ward, ANN)
     await cora.client.plugin["xep_0045"].set_role(ward, "Consilium", "moderator")
     await send(component, ward, subject(ANN, "Bed 5"))
     assert (await cora.subjects.wait_for(lambda each: each.subject == "Bed 5")).nick == "Consilium"
 
 
-async def test_a_subject_that_only_moderators_may_set_is_refused(either: Bridge, ward: str) -> None:
+async def test_a_subject_that_only_moderators_may_set_is_refused(
+    either: Bridge, cora: XmppUser, ward: str
+) -> None:
+    await cora.configure(ward, MODERATORS_ONLY)
     await either.enter(ward)
     with pytest.raises(Refused, match="Only moderators") as refused:
         await send(either, ward, subject(ANN, "Bed 6"))

@@ -8,7 +8,7 @@ from adapters.xmpp.attendance import Attendance
 from adapters.xmpp.crew import Crew
 from adapters.xmpp.people import People
 from adapters.xmpp.timing import DEFAULT
-from bridge.model import Event, Joined, Left, Place, Renamed, Roster
+from bridge.model import Deliverable, Event, Joined, Left, Place, Renamed, Roster
 from sandbox.journal import Journal
 
 ROOM = "ward@muc.example.org"
