@@ -128,7 +128,7 @@ def _end_of_piece(head: str, text: str, start: int) -> int:
     for mark in ("\n\n", "\n"):
         if (end := head.rfind(mark)) > len(head) // 2:
             return end
-    if text[start + len(head)] not in "\n " and (end := head.rfind(" ")) > len(head) // 2:
+    if text[start + len(head)] not in "\n " and (end := head.rfind(" ")) > 0:
         return end
     return len(head)
 

@@ -47,10 +47,6 @@ class Lanes:
             if place_id not in self._closed:
                 self._start(place_id, behind=True)
 
-    def know(self, place: Place, place_id: int) -> None:
-        """Learn of a place made since `resume`; `follow` does it for all that are linked."""
-        self._places[place_id] = place
-
     def follow(self, before: PortalIndex, after: PortalIndex) -> None:
         """Take note of a change of portals or links: learn of new places, and send nothing more
         to places that nothing is to be sent to any longer.

@@ -4,22 +4,22 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from core_stage import Core, ScriptedOutlet
+from sqlalchemy import text
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from bridge.model import MATRIX
 from bridge.store.database import Database, open_database
 from bridge.store.migrate import upgrade
+from bridge.store.tables import metadata
 from sandbox.postgres import Postgres
 
 SERVERS = ("sqlite", "postgresql")
-_numbers = count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -51,58 +51,61 @@ def server(request: pytest.FixtureRequest) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """Where databases come from: a PostgreSQL cluster, or for SQLite none, and a migrated one."""
+    """Where databases come from: a PostgreSQL cluster, or none for SQLite; and one made ready."""
 
     cluster: Postgres | None
-    template: str
+    ready: str
 
 
 @pytest.fixture
 def source(server: str, request: pytest.FixtureRequest) -> Source:
     if server == "sqlite":
-        return Source(None, request.getfixturevalue("sqlite_template"))
+        return Source(None, request.getfixturevalue("sqlite_ready"))
     cluster = request.getfixturevalue("postgres")
-    return Source(cluster, request.getfixturevalue("postgres_template"))
+    return Source(cluster, request.getfixturevalue("postgres_ready"))
 
 
 @pytest.fixture(scope="session")
-async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("template") / "consilium.db"
+async def sqlite_ready(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with this version's tables, to be copied."""
+    path = tmp_path_factory.mktemp("ready") / "consilium.db"
     async with open_database(f"sqlite:///{path}") as opened:
         await opened.run(upgrade)
     return str(path)
 
 
 @pytest.fixture(scope="session")
-async def postgres_template(postgres: Postgres) -> str:
-    await postgres.execute("CREATE DATABASE template_consilium")
-    async with open_database(postgres.url("template_consilium")) as opened:
+async def postgres_ready(postgres: Postgres) -> str:
+    """A database with this version's tables, emptied for each test: copies take long."""
+    await postgres.execute("CREATE DATABASE ready")
+    async with open_database(postgres.url("ready")) as opened:
         await opened.run(upgrade)
-    return "template_consilium"
+    return "ready"
 
 
 @pytest.fixture
-async def empty_url(source: Source, tmp_path: Path) -> str:
+async def empty_url(source: Source, tmp_path: Path) -> AsyncIterator[str]:
     """A database with nothing in it."""
     if source.cluster is None:
-        return f"sqlite:///{tmp_path / 'consilium.db'}"
-    return await _made(source.cluster, "template0")
+        yield f"sqlite:///{tmp_path / 'consilium.db'}"
+        return
+    await source.cluster.execute("CREATE DATABASE empty TEMPLATE template0")
+    yield source.cluster.url("empty")
+    await source.cluster.execute("DROP DATABASE empty")
 
 
 @pytest.fixture
 async def url(source: Source, tmp_path: Path) -> str:
-    """A database with this version's tables."""
+    """A database with this version's tables, and nothing in them."""
     if source.cluster is None:
         path = tmp_path / "consilium.db"
-        shutil.copy(source.template, path)
+        shutil.copy(source.ready, path)
         return f"sqlite:///{path}"
-    return await _made(source.cluster, source.template)
-
-
-async def _made(cluster: Postgres, template: str) -> str:
-    name = f"test_{next(_numbers)}"
-    await cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return cluster.url(name)
+    url = source.cluster.url(source.ready)
+    tables = ", ".join(metadata.tables)
+    async with open_database(url) as opened:
+        await opened.run(lambda c: c.execute(text(f"TRUNCATE {tables} RESTART IDENTITY")))
+    return url
 
 
 @pytest.fixture

@@ -58,10 +58,13 @@ async def test_upgrading_a_current_database_changes_nothing(database: Database) 
     assert await database.run(places.load) == {Place("n", "p"): 1}
 
 
-async def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
-    await database.run(lambda c: c.execute(text("UPDATE alembic_version SET version_num='9999'")))
-    with pytest.raises(StoreError, match="newer version of Consilium") as refusal:
+async def test_a_database_of_a_newer_version_is_refused(empty_url: str) -> None:
+    newer = text("UPDATE alembic_version SET version_num='9999'")
+    async with open_database(empty_url) as database:
         await database.run(upgrade)
+        await database.run(lambda c: c.execute(newer))
+        with pytest.raises(StoreError, match="newer version of Consilium") as refusal:
+            await database.run(upgrade)
     assert refusal.value.advice
 
 
