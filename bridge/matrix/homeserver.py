@@ -124,6 +124,8 @@ class Homeserver:
                 f"The homeserver at {self._url} has a fault (status {answer.status}).",
                 "Wait, or look into its log.",
             )
+        if isinstance(self._fault(answer), TokenRejected):
+            return  # Synapse checks the token even here; that it is wrong is told later
         versions = answer.body.get("versions") if answer.body is not None else None
         if answer.status != 200 or not isinstance(versions, list):
             raise HomeserverError(

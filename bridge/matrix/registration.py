@@ -19,6 +19,9 @@ def registration(config: Config) -> JsonObject:
     See https://spec.matrix.org/v1.19/application-service-api/#registration. The keys beyond the
     specification are the names that older homeservers have for what is in it by now, and the
     announcements that encryption needs (MSC3202, MSC4190).
+
+    The aliases of portals are claimed too, but not exclusively: a homeserver lets an application
+    service make only aliases that it has claimed.
     """
     service = config.appservice
     domain = re.escape(config.homeserver.domain)
@@ -39,10 +42,19 @@ def registration(config: Config) -> JsonObject:
                 {"exclusive": True, "regex": config.ghost_pattern},
                 {"exclusive": True, "regex": f"@{re.escape(service.bot)}:{domain}"},
             ],
-            "aliases": [{"exclusive": True, "regex": f"#{prefix}.+:{domain}"}],
+            "aliases": [
+                {"exclusive": True, "regex": f"#{prefix}.+:{domain}"},
+                *({"exclusive": False, "regex": re.escape(name)} for name in _own_aliases(config)),
+            ],
             "rooms": [],
         },
     }
+
+
+def _own_aliases(config: Config) -> list[str]:
+    domain = config.homeserver.domain
+    names = (portal.room for portal in config.portals)
+    return [name for name in names if name.startswith("#") and name.partition(":")[2] == domain]
 
 
 def registration_yaml(config: Config) -> str:

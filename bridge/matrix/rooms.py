@@ -161,7 +161,8 @@ class Rooms:
                 return found
             raise HomeserverError(
                 f"The room {alias} can't be made: {error.said or error.errcode}",
-                f"Make it in Element, give it this address, and invite {self._bot.user_id}.",
+                f"Make it in Element, give it this address, and invite {self._bot.user_id};"
+                " or write the registration anew, which lets the bridge make it.",
             ) from error
         room_id = text_at(answer, "room_id")
         if not room_id:

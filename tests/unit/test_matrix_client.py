@@ -197,9 +197,7 @@ async def test_what_will_not_pass_is_refused(
 
 async def test_a_homeserver_that_is_not_there_is_unreachable() -> None:
     async with acting_bot(config("http://127.0.0.1:1")) as bot:
-        with pytest.raises(
-            Unreachable, match=r"not reachable at http:.*:1\."
-        ) as caught:
+        with pytest.raises(Unreachable, match=r"not reachable at http:.*:1\.") as caught:
             await say(bot)
     assert not caught.value.doubtful
 

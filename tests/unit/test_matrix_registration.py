@@ -6,6 +6,7 @@ import pytest
 import yaml
 from matrix_fakes import AS_TOKEN, HS_TOKEN, config
 
+from bridge.config.schema import Config
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.registration import registration, registration_yaml
 
@@ -25,7 +26,7 @@ def test_it_tells_the_homeserver_what_it_must_know() -> None:
         "io.element.msc4190": True,
         "org.matrix.msc3202": True,
     }
-    assert all(each["exclusive"] for part in namespaces.values() for each in part)
+    assert all(each["exclusive"] for each in namespaces["users"])
     assert namespaces["rooms"] == []
 
 
@@ -49,3 +50,15 @@ def test_the_file_reads_back_as_what_was_meant() -> None:
     text = registration_yaml(config())
     assert yaml.safe_load(text) == registration(config())
     assert text.startswith("# Written by `consilium registration`")
+
+
+def test_it_claims_the_aliases_of_portals_without_keeping_them_from_others() -> None:
+    link = {"network": "muc", "group": "case-7@muc.test"}
+    rooms = ["#case-7:hospital.test", "#case-7:other.test", "!case-7:hospital.test"]
+    portals = [{"room": room, "links": [link]} for room in rooms]
+    content = config().model_dump() | {"portals": portals}
+    aliases = registration(Config.model_validate(content))["namespaces"]["aliases"]
+    assert aliases == [
+        {"exclusive": True, "regex": r"#_consilium_.+:hospital\.test"},
+        {"exclusive": False, "regex": r"\#case\-7:hospital\.test"},
+    ]
