@@ -1,7 +1,7 @@
-"""Runs the bridge so that it can be profiled: each second SIGUSR1 ends what the one before began,
-and writes the profile of all threads in between as DIRECTORY/1.profile, DIRECTORY/2.profile, ….
+"""Runs the bridge so that it can be profiled once: the first SIGUSR1 begins, the second ends and
+writes the profile of all threads to a file.
 
-    python -m bench.profiled DIRECTORY -c config.yaml run
+    python -m bench.profiled FILE -c config.yaml run
 
 Time is the CPU time of each thread, so waiting costs nothing; what the profiler itself costs is in
 the figures, most of all in small functions that are called often. Python 3.12 and later allow but
@@ -9,7 +9,6 @@ one profiler at a time: there the threads other than the main one go without.
 """
 
 import cProfile
-import itertools
 import pstats
 import runpy
 import signal
@@ -21,37 +20,40 @@ from types import FrameType
 from typing import Any
 
 
-class Profiler:
-    """A profile for each thread, begun and ended together."""
+class _OtherThread(cProfile.Profile):
+    """The profile of a thread that goes on: what it has begun is not counted as ended."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._numbers = itertools.count(1)
+    def create_stats(self) -> None:
+        self.snapshot_stats()
+
+
+class Profiler:
+    """A profile for each thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._main = cProfile.Profile(time.thread_time)
-        self._others: list[cProfile.Profile] = []
-        self._on = False
+        self._others: list[_OtherThread] = []
+        self._signals = 0
 
     def install(self) -> None:
         """Listen to the signal, and follow every thread that starts from now on."""
-        self._directory.mkdir()
         threading.setprofile(self._watch)
-        signal.signal(signal.SIGUSR1, self._toggle)
+        signal.signal(signal.SIGUSR1, self._take_signal)
 
-    def _toggle(self, _number: int, _frame: FrameType | None) -> None:
-        self._on = not self._on
-        if self._on:
-            for profile in (self._main, *self._others):
-                profile.clear()
+    def _take_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals == 1:
             self._main.enable()
-        else:
+        elif self._signals == 2:
             self._main.disable()
             self._write()
 
     def _watch(self, _frame: FrameType, _event: str, _argument: Any) -> None:
         """The profile hook of a new thread, until it is time to give way to a profiler."""
-        if not self._on:
+        if self._signals != 1:
             return
-        profile = cProfile.Profile(time.thread_time)
+        profile = _OtherThread(time.thread_time)
         try:
             profile.enable()
         except ValueError:
@@ -62,8 +64,9 @@ class Profiler:
     def _write(self) -> None:
         stats = pstats.Stats(self._main)
         for profile in self._others:
-            stats.add(profile)
-        stats.dump_stats(self._directory / f"{next(self._numbers)}.profile")
+            if profile.getstats():  # pstats refuses the profile of a thread that did nothing
+                stats.add(profile)
+        stats.dump_stats(self._path)
 
 
 if __name__ == "__main__":

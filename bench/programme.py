@@ -1,6 +1,7 @@
 """What a benchmark consists of, and how each part of it is carried out."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,15 +61,21 @@ class Performer:
     profiled: bool
 
     async def talk(self, setting: Setting) -> Section:
-        """Every load on one stage."""
+        """Every load on one stage; when profiled, each on a stage of its own."""
+        loads = self.programme.loads
+        if not self.profiled:
+            return await self._talk(setting, loads)
+        sections = [await self._talk(setting, (load,)) for load in loads]
+        return Section(sections[0].title, tuple(row for each in sections for row in each.rows))
+
+    async def _talk(self, setting: Setting, loads: Sequence[Load]) -> Section:
         async with staged(self._fresh(), setting, profiled=self.profiled) as stage:
             talk = Talk(stage)
             await talk.warm_up()
             occupants = await stage.colleague.ask("occupants")
-            rows = [await _carried(talk, load) for load in self.programme.loads]
+            rows = [await _carried(talk, load) for load in loads]
             await _remarks(stage)
-        title = f"{_doctors(setting)}, {occupants} occupants"
-        return self._section(stage, title, rows)
+        return self._section(stage, f"{_doctors(setting)}, {occupants} occupants", rows)
 
     async def start(self) -> tuple[StartFigures, Section]:
         """The big start, and some talk after it."""
@@ -95,8 +102,8 @@ class Performer:
 
     @staticmethod
     def _section(stage: Stage, title: str, rows: list[Figures]) -> Section:
-        if stage.profiles is not None:
-            print_costs(stage.profiles, title, rows)
+        if stage.profile is not None:
+            print_costs(stage.profile, title, rows[0])
         return Section(title, tuple(rows))
 
 

@@ -32,13 +32,13 @@ _START_SECONDS: Final = 120.0
 _REST_SECONDS: Final = 180.0
 _QUIET: Final = 0.03
 """A process that uses less than this part of one core is at rest."""
-_PROFILES: Final = "profiles"
+_PROFILE: Final = "bridge.profile"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What is running. `ready_seconds` is how long the bridge took to be ready; `profiles` is where
-    its profiles are written, if any.
+    """What is running. `ready_seconds` is how long the bridge took to be ready; `profile` is where
+    the profile of the first load is written, if any.
     """
 
     setting: Setting
@@ -47,7 +47,7 @@ class Stage:
     bridge: Process
     meter: Meter
     ready_seconds: float
-    profiles: Path | None
+    profile: Path | None
 
     async def rest(self) -> float:
         """Wait until the bridge has nothing left to do; returns its idle use, in cores.
@@ -66,8 +66,8 @@ class Stage:
         return await self._use(seconds)
 
     def toggle_profile(self) -> None:
-        """Begin or end profiling, if the bridge was started for it."""
-        if self.profiles is not None:
+        """Begin or end the profile, if the bridge was started for it."""
+        if self.profile is not None:
             os.kill(self.bridge.pid, signal.SIGUSR1)
 
     async def _use(self, seconds: float) -> float:
@@ -111,7 +111,7 @@ async def staged(directory: Path, setting: Setting, *, profiled: bool) -> AsyncI
             bridge,
             Meter(bridge.pid),
             ready,
-            directory / _PROFILES if profiled else None,
+            directory / _PROFILE if profiled else None,
         )
 
 
@@ -136,7 +136,7 @@ def _process(name: str, arguments: Sequence[str], port: int, directory: Path) ->
 
 
 def _bridge(directory: Path, config: Path, ready_url: str, *, profiled: bool) -> Process:
-    how = ["-m", "bench.profiled", str(directory / _PROFILES)] if profiled else ["-m", "bridge"]
+    how = ["-m", "bench.profiled", str(directory / _PROFILE)] if profiled else ["-m", "bridge"]
     return Process(
         "bridge",
         [sys.executable, *how, "-c", str(config), "run"],
