@@ -46,7 +46,7 @@ class Intake:
         self._relay = relay
         self._deliver = deliver
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue(_WAITING)
-        self._stopped = False
+        self._stopped = asyncio.Event()
         self._in_doubt: Sequence[Duty] = ()
 
     async def receive(self, arrivals: Sequence[Arrival]) -> None:
@@ -58,14 +58,14 @@ class Intake:
         """
         if not arrivals:
             return
-        if self._stopped:
+        if self._stopped.is_set():
             raise _stopping()
         batch = _Batch(
             [_cleaned(arrival) for arrival in arrivals],
             asyncio.get_running_loop().create_future(),
         )
         await self._queue.put(batch)
-        if self._stopped:
+        if self._stopped.is_set():
             self._refuse_waiting()
         await batch.stored
 
@@ -81,7 +81,7 @@ class Intake:
                     size += len(batches[-1].arrivals)
                 await self._store(batches)
         finally:
-            self._stopped = True
+            self._stopped.set()
             self._refuse_waiting(batches)
 
     def _refuse_waiting(self, batches: Sequence[_Batch] = ()) -> None:
