@@ -24,6 +24,9 @@ _KEYS_ENOUGH: Final = 1_200
 _ROOMS_HELD: Final = 20
 _FILTER: Final = orjson.dumps({"types": ["m.room.message"]}).decode()
 
+_Copy = tuple[str, str]
+"""Its sender, and its key."""
+
 
 class Copies:
     """Looks into rooms, and remembers for a while what was there.
@@ -34,10 +37,12 @@ class Copies:
 
     def __init__(self, bot: ActingClient) -> None:
         self._bot = bot
-        self._seen: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._seen: OrderedDict[str, dict[_Copy, str]] = OrderedDict()
 
-    async def find(self, room_id: str, key: str) -> str | None:
+    async def find(self, room_id: str, ghost: str, key: str) -> str | None:
         """The event id of the copy with this key, among the room's latest messages.
+
+        Only one that the ghost itself has sent: others may write any key into their messages.
 
         Raises:
             Unreachable: it can't be told now.
@@ -47,14 +52,14 @@ class Copies:
             seen = self._seen[room_id] = await self._look(room_id)
             if len(self._seen) > _ROOMS_HELD:
                 self._seen.popitem(last=False)
-        return seen.get(key)
+        return seen.get((ghost, key))
 
     def outdated(self, room_id: str) -> None:
         """Look again the next time: an attempt since then has had no clear end."""
         self._seen.pop(room_id, None)
 
-    async def _look(self, room_id: str) -> dict[str, str]:
-        found: dict[str, str] = {}
+    async def _look(self, room_id: str) -> dict[_Copy, str]:
+        found: dict[_Copy, str] = {}
         path = path_of("rooms", room_id, "messages")
         query = {"dir": "b", "limit": str(_PAGE), "filter": _FILTER}
         for _ in range(_PAGES_MAX):
@@ -68,7 +73,7 @@ class Copies:
             chunk = page.get("chunk")
             for event in chunk if isinstance(chunk, list) else ():
                 if isinstance(event, dict) and (key := text_at(object_at(event, "content"), KEY)):
-                    found.setdefault(key, text_at(event, "event_id"))
+                    found[text_at(event, "sender"), key] = text_at(event, "event_id")
             end = text_at(page, "end")
             if not end or len(found) >= _KEYS_ENOUGH:
                 break

@@ -63,9 +63,11 @@ class MatrixOutlet:
 
     async def find(self, outgoing: Outgoing) -> Sent | None:
         """Look the copy up; see `bridge.contract.Outlet.find`. All but messages may be repeated."""
-        if not isinstance(outgoing.event, Message):
+        event = outgoing.event
+        if not isinstance(event, Message):
             return None
-        event_id = await self._copies.find(outgoing.place.id, outgoing.key)
+        ghost = self._ghosts.id_of(event.author)
+        event_id = await self._copies.find(outgoing.place.id, ghost, outgoing.key)
         return None if event_id is None else Sent(event_id)
 
     # --- messages -------------------------------------------------------------------------------

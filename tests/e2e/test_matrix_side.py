@@ -168,6 +168,17 @@ async def test_a_copy_of_an_earlier_attempt_is_found_by_its_key(
     assert found == [*sent, None]
 
 
+async def test_a_copy_is_found_after_the_homeserver_forgot_the_transaction(
+    side: Side, doctor: MatrixUser, synapse: Synapse
+) -> None:
+    """It keeps the transactions of application services in memory only."""
+    room = await portal_room(side, doctor)
+    sent = await side.show(room, message("once"))
+    await synapse.restart()
+    assert await side.outlet.find(Outgoing(Place(MATRIX, room), "key", message("once"))) == sent
+    assert await side.show(room, message("once")) != sent
+
+
 async def test_the_longest_text_fits(side: Side, doctor: MatrixUser) -> None:
     room = await portal_room(side, doctor)
     text = '"\n' * 15_000

@@ -98,6 +98,16 @@ async def test_the_methods_of_nio_go_the_same_way(
         await bot.room_invite(ROOM, GHOST)
 
 
+async def test_an_answer_with_more_in_it_than_nio_knows_is_no_fault(
+    homeserver: ScriptedHomeserver, bot: ActingClient
+) -> None:
+    homeserver.answer("PUT", "/displayname", Reply(200, {"org.example.new": True}))
+    await bot.set_displayname("Bob")
+    homeserver.answer("GET", "/whoami", Reply(200, {"user_id": 5}))
+    with pytest.raises(Unreachable, match="can't be read"):
+        await bot.whoami()
+
+
 async def test_registering_a_user_that_exists_is_fine(
     homeserver: ScriptedHomeserver, bot: ActingClient
 ) -> None:

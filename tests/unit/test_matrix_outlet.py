@@ -399,10 +399,11 @@ async def test_a_topic_that_nobody_of_ours_may_set_is_told_with_its_remedy(scene
 # --- copies of earlier attempts -----------------------------------------------------------------
 
 
-def page(keys: dict[str, str], end: str | None = None) -> Reply:
+def page(keys: dict[str, str], end: str | None = None, sender: str = BOB) -> Reply:
     chunk: list[Any] = [None, {"content": "odd"}, {"content": {"body": "by a doctor"}}]
     chunk += [
-        {"event_id": event_id, "content": {"consilium.key": key}} for key, event_id in keys.items()
+        {"event_id": event_id, "sender": sender, "content": {"consilium.key": key}}
+        for key, event_id in keys.items()
     ]
     return Reply(200, {"chunk": chunk} | ({"end": end} if end else {}))
 
@@ -417,6 +418,12 @@ async def test_a_copy_is_found_by_its_key_on_any_page(scene: Scene) -> None:
     assert await find(scene, "a") == Sent("$a")
     assert await find(scene, "c") is None
     assert [asked.query.get("from") for asked in scene.homeserver.asked] == [None, "next"]
+
+
+async def test_a_key_that_somebody_else_wrote_is_no_copy(scene: Scene) -> None:
+    forged = page({"key": "$forged"}, sender="@mallory:hospital.test")
+    scene.homeserver.answer("GET", "/messages", forged)
+    assert await find(scene, "key") is None
 
 
 async def test_after_another_attempt_without_a_clear_end_it_looks_again(scene: Scene) -> None:
