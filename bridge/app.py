@@ -100,7 +100,9 @@ class _Parts:
         recorder = Recorder(database)
         context = LaneContext(database, recorder, outlets.get, names)
         lanes = Lanes(context, crashed=crashed)
-        relay = Relay(lambda: portals.index, lambda place: _capabilities(outlets, place))
+        relay = Relay(
+            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
+        )
         intake = Intake(database, relay, lanes.take)
 
         ids = GhostIds(config)

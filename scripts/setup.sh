@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Install what the make targets need, and nothing that is there already:
-#   - from the distribution's packages, where they are missing: Python with venv, Prosody;
+#   - from the distribution's packages, where they are missing: Python with venv, Prosody, and
+#     PostgreSQL for the tests that run on both databases;
 #   - inside the checkout: .venv for Consilium, .cache/synapse-venv for Synapse.
 # PYTHON=/path/to/python3.x chooses the interpreter. The output of all tools goes to .cache/setup.log.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly LOG=.cache/setup.log
-readonly STEPS=4
+readonly STEPS=5
 
 main() {
     mkdir -p .cache
@@ -19,6 +20,10 @@ main() {
         step 1 Prosody install_prosody
         command -v prosody >/dev/null || fail "Prosody was installed, but not into PATH ($PATH)"
     fi
+    if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+        need_packages postgresql
+        step 2 PostgreSQL install_postgresql
+    fi
     local project synapse
     project=$(stamp requirements-dev.lock pyproject.toml)
     synapse=$(stamp sandbox/synapse.lock)
@@ -27,11 +32,11 @@ main() {
     fi
     choose_python # sets $python
     if ! is_current .venv "$project"; then
-        step 3 Consilium install_project
+        step 4 Consilium install_project
         echo "$project" >.venv/stamp
     fi
     if ! is_current .cache/synapse-venv "$synapse"; then
-        step 4 Synapse install_locked .cache/synapse-venv sandbox/synapse.lock
+        step 5 Synapse install_locked .cache/synapse-venv sandbox/synapse.lock
         echo "$synapse" >.cache/synapse-venv/stamp
     fi
 }
@@ -40,7 +45,7 @@ choose_python() {
     python=${PYTHON:-$(find_python)}
     if [ -z "$python" ]; then
         need_packages python3 python3-venv
-        step 2 Python apt_install python3 python3-venv
+        step 3 Python apt_install python3 python3-venv
         python=$(find_python)
         [ -n "$python" ] ||
             fail "Consilium needs Python 3.11 or newer, and this system has $(python3 --version): install a newer one and run this again with PYTHON=/path/to/it"
@@ -50,7 +55,7 @@ choose_python() {
         local version
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         need_packages "python$version-venv"
-        step 2 "Python's venv" apt_install "python$version-venv"
+        step 3 "Python's venv" apt_install "python$version-venv"
     fi
 }
 
@@ -99,12 +104,21 @@ is_usable() {
     "$1/bin/python" -c 'import pip' && grep -qF "$PWD/$1/bin/python" "$1/bin/pip"
 }
 
-# The package starts a server of its own, now and at every boot. Nobody asked for that: ours are
-# started from the checkout, on loopback, on free ports.
 install_prosody() {
     apt_install prosody
-    as_root service prosody stop || true # it fails where no services run at all, as in a container
-    as_root update-rc.d prosody disable
+    keep_down prosody
+}
+
+install_postgresql() {
+    apt_install postgresql
+    keep_down postgresql
+}
+
+# Such a package starts a server of its own, now and at every boot. Nobody asked for that: ours are
+# started from the checkout, on loopback, on free ports.
+keep_down() {
+    as_root service "$1" stop || true # it fails where no services run at all, as in a container
+    as_root update-rc.d "$1" disable
 }
 
 apt_install() {
