@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from bridge.clock import now_ms
-from bridge.codec import encode
+from bridge.codec import decode, encode
 from bridge.contract import Capabilities, Level
 from bridge.directory import Directory
-from bridge.model import Deliverable, Event, Message, Place
+from bridge.model import Deliverable, Event, Kind, Message, Place, Roster
 from bridge.portals import PortalIndex, Spot
 from bridge.store import deliveries, messages
 
@@ -116,6 +116,30 @@ class Relay:
                 self._take(connection, rows, arrival, spot, now)
         self._write(connection, rows)
         return rows.duties
+
+    def revive(
+        self, connection: Connection, failed: Sequence[deliveries.FailedDelivery]
+    ) -> list[Duty]:
+        """Try again what was set aside: as new duties at the end of their lanes.
+
+        Each keeps its key, so a copy that did arrive is not made twice.
+        """
+        now, duties = now_ms(), []
+        ids: list[tuple[int, int]] = []
+        for row in failed:
+            try:
+                event = decode(Kind(row.kind), row.payload)
+            except ValueError:
+                continue  # it can't be read any more, which is why it was set aside
+            if isinstance(event, Roster):
+                continue
+            self._last_delivery += 1
+            ids.append((row.id, self._last_delivery))
+            duty = Duty(self._last_delivery, row.message_id, row.place_id, event, now)
+            duty.doubtful = True
+            duties.append(duty)
+        deliveries.revive(connection, ids, now)
+        return duties
 
     def forget(self) -> None:
         """Drop caches, after a unit of work that was undone."""

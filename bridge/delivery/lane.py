@@ -19,6 +19,7 @@ from bridge.clock import now_ms
 from bridge.codec import decode
 from bridge.contract import Outgoing, Outlet, Refused, Sent, Unreachable
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
+from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
 from bridge.hygiene import clean_text, is_sound_id
 from bridge.model import Deliverable, Kind, Place, Roster
@@ -34,9 +35,11 @@ log = structlog.get_logger(__name__)
 HELD_MAX: Final = 256
 """At most so many duties are held in memory by one lane."""
 
+KEEP_TRYING_MS: Final = 3 * 86_400_000
+"""How long a delivery is tried where its link says nothing else."""
+
 _PAGE: Final = 128
 _POISON_FAULTS: Final = 5
-_DAY_MS: Final = 86_400_000
 _ERROR_CHARACTERS: Final = 500
 
 
@@ -55,13 +58,18 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What all lanes share. `outlet` finds who sends to a network, None for one not configured."""
+    """What all lanes share.
+
+    `outlet` finds who sends to a network, None for one not configured; `give_up_after_ms` tells how
+    long to try for a place; `watcher` is told how deliveries fare.
+    """
 
     database: Database
     recorder: Recorder
     outlet: Callable[[str], Outlet | None]
     network_names: Mapping[str, str]
-    give_up_after_ms: int = 3 * _DAY_MS
+    give_up_after_ms: Callable[[Place], int] = lambda _: KEEP_TRYING_MS
+    watcher: Watcher = NOBODY
     patience: Patience = Patience()
 
 
@@ -86,6 +94,7 @@ class Lane:
         self._came_meanwhile = False
         self._doubtful_left = UNRECORDED_MAX if crashed else 0
         self._times_emptied = 0
+        self._stuck = False
         self._awake = asyncio.Event()
 
     def add(self, duty: Duty) -> None:
@@ -163,13 +172,15 @@ class Lane:
             duty.attempts += 1
             fault = await self._attempt(duty)
             if fault is None:
-                await self._finish(duty, DeliveryState.DONE, None)
+                await self._settle(duty, DeliveryState.DONE, None)
                 return
             if isinstance(fault, Refused) or self._given_up(duty, fault):
                 log.warning("set_aside", delivery=duty.id, place=str(self.place), reason=str(fault))
-                await self._finish(duty, DeliveryState.FAILED, str(fault))
+                await self._settle(duty, DeliveryState.FAILED, str(fault))
                 return
             delay = self._delay(duty.attempts, fault.retry_after)
+            self._stuck = True
+            self._context.watcher.stuck(self.place, duty, str(fault))
             await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
             await self._wait(delay, stopping)
             if stopping.is_set() or times_emptied != self._times_emptied:
@@ -224,6 +235,13 @@ class Lane:
             duty.doubtful = False
         return await outlet.send(outgoing)
 
+    async def _settle(self, duty: Duty, state: DeliveryState, reason: str | None) -> None:
+        if self._stuck:
+            self._stuck = False
+            self._context.watcher.moving(self.place)
+        self._context.watcher.settled(self.place, duty, state, reason)
+        await self._finish(duty, state, reason)
+
     async def _finish(
         self, duty: Duty, state: DeliveryState, error: str | None, delay: float = 0.0
     ) -> None:
@@ -252,7 +270,7 @@ class Lane:
 
     def _given_up(self, duty: Duty, fault: Unreachable) -> bool:
         waited = now_ms() - duty.created_at
-        return waited + (fault.retry_after or 0) * 1000 > self._context.give_up_after_ms
+        return waited + (fault.retry_after or 0) * 1000 > self._context.give_up_after_ms(self.place)
 
     async def _wait(self, delay: float, stopping: asyncio.Event) -> None:
         stopped = asyncio.ensure_future(stopping.wait())

@@ -119,6 +119,67 @@ def page(
     return [PendingDelivery(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class FailedDelivery:
+    """A delivery that was set aside."""
+
+    id: int
+    message_id: int
+    place_id: int
+    kind: str
+    payload: bytes
+
+
+def failed(
+    connection: Connection,
+    *,
+    message_id: int | None = None,
+    place_ids: Sequence[int] | None = None,
+    limit: int = 1_000,
+) -> Sequence[FailedDelivery]:
+    """What was set aside, oldest first: of one message, or for some places."""
+    query = (
+        select(
+            deliveries.c.id,
+            deliveries.c.message_id,
+            deliveries.c.place_id,
+            inbox.c.kind,
+            inbox.c.payload,
+        )
+        .join(inbox, inbox.c.id == deliveries.c.message_id)
+        .where(deliveries.c.state == int(DeliveryState.FAILED))
+    )
+    if message_id is not None:
+        query = query.where(deliveries.c.message_id == message_id)
+    if place_ids is not None:
+        query = query.where(deliveries.c.place_id.in_(place_ids))
+    rows = connection.execute(query.order_by(deliveries.c.id).limit(limit))
+    return [FailedDelivery(*row) for row in rows]
+
+
+_REVIVE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("old_id"))
+    .values(
+        id=bindparam("new_id"),
+        state=int(DeliveryState.PENDING),
+        attempts=0,
+        next_try=bindparam("now"),
+        created_at=bindparam("now"),
+        last_error=None,
+        finished_at=None,
+    )
+)
+
+
+def revive(connection: Connection, ids: Sequence[tuple[int, int]], now: int) -> None:
+    """Put deliveries that were set aside back at the end of their lanes, under new ids."""
+    if ids:
+        connection.execute(
+            _REVIVE, [{"old_id": old, "new_id": new, "now": now} for old, new in ids]
+        )
+
+
 _FINISH = (
     update(deliveries)
     .where(

@@ -126,6 +126,13 @@ deliveries = Table(
         sqlite_where=text("state = 0"),
         postgresql_where=text("state = 0"),
     ),
+    Index(
+        "ix_deliveries_failed",
+        "place_id",
+        "id",
+        sqlite_where=text("state = 2"),
+        postgresql_where=text("state = 2"),
+    ),
 )
 
 members = Table(

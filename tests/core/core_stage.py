@@ -146,7 +146,12 @@ class Core:
             self.recorder.holds,
         )
         context = LaneContext(
-            database, self.recorder, outlets.get, NAMES, give_up_after_ms, patience
+            database,
+            self.recorder,
+            outlets.get,
+            NAMES,
+            lambda _: give_up_after_ms,
+            patience=patience,
         )
         self.lanes = Lanes(context, crashed=crashed)
         self.intake = Intake(database, self.relay, self.deliver)

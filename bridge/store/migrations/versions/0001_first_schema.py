@@ -46,6 +46,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
     )
+    op.create_index(
+        "ix_deliveries_failed",
+        "deliveries",
+        ["place_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 2"),
+        postgresql_where=sa.text("state = 2"),
+    )
     op.create_table(
         "ghost_rooms",
         sa.Column("user_id", sa.String(length=255), nullable=False),
