@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from bridge.badge import Badge
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
 from bridge.delivery.lane import LaneContext
@@ -17,6 +18,7 @@ from bridge.groups import Groups
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet
 from bridge.intake import Intake
+from bridge.matrix.avatars import Avatars, Drawable
 from bridge.matrix.client import ActingClient
 from bridge.matrix.connection import Connection
 from bridge.matrix.convert import Converter
@@ -31,6 +33,7 @@ from bridge.portal_rooms import PortalRooms
 from bridge.portals import PortalIndex, Portals, WantedPortal
 from bridge.relay import Relay
 from bridge.store import runs
+from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
 from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
@@ -84,6 +87,7 @@ class _Parts:
     networks: Mapping[str, Network]
     groups: Groups
     rooms: PortalRooms
+    avatars: Avatars
     server: AppserviceServer
     relay: Relay
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -112,13 +116,16 @@ class _Parts:
         bot = ActingClient(connection, config.bot_id, config.bot_id)
         rooms = Rooms(bot, ids)
         portal_rooms = PortalRooms(Homeserver(config, bot), rooms, portals, intake, board)
-        outlets[MATRIX] = MatrixOutlet(bot, Ghosts(bot, ids, StoredGhosts(database)))
+        avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
+        ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
+        outlets[MATRIX] = MatrixOutlet(bot, ghosts)
+        echoes = _Echoes(lanes, outlets)
         networks = {
             each.id: each.adapter.create(
                 network=each.id,
                 name=each.name,
                 settings=each.settings,
-                inlet=NetworkInlet(each.id, intake, board),
+                inlet=NetworkInlet(each.id, intake, board, echoes.pass_by),
             )
             for each in loaded.networks.values()
         }
@@ -129,7 +136,7 @@ class _Parts:
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            server, relay,
+            avatars, server, relay,
         )  # fmt: skip
 
     async def prepare(self, loaded: LoadedConfig) -> None:
@@ -153,6 +160,7 @@ class _Parts:
                     self._start(group, f"network {id_}", network.run())
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
+                self._start(group, "avatars", self.avatars.run(self.rooms.until_ready))
                 in_order = await self._until_cancelled()
                 for task in self.tasks:
                     task.cancel()
@@ -168,16 +176,44 @@ class _Parts:
         try:
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            if any(task.done() for task in self.tasks):
+            if any(_broke(task) for task in self.tasks):
                 raise
         log.info("stopping")
         await self.server.stop()
         return await self.lanes.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Echoes:
+    """Own copies that come back from adapters that can't recognise them."""
+
+    lanes: Lanes
+    outlets: Mapping[str, Outlet]
+
+    async def pass_by(self, place: Place) -> None:
+        """Wait until what may be coming back from this place is known."""
+        if not _capabilities(self.outlets, place).knows_own_copies:
+            await self.lanes.in_hand(place)
+
+
 def _capabilities(outlets: Mapping[str, Outlet], place: Place) -> Capabilities:
     outlet = outlets.get(place.network)
     return _UNKNOWN if outlet is None else outlet.capabilities(place.id)
+
+
+def _broke(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _pictures(loaded: LoadedConfig) -> Mapping[str, Drawable]:
+    """The avatar of each network, and the bot's, as they are configured or else drawn."""
+    service = loaded.config.appservice
+    found: dict[str, Drawable] = {
+        each.id: loaded.config.networks[each.id].avatar or Badge.of(each.name, each.id)
+        for each in loaded.networks.values()
+    }
+    found[MATRIX] = service.bot_avatar or Badge.of(service.bot_name, service.bot)
+    return found
 
 
 def _wanted(loaded: LoadedConfig) -> Sequence[WantedPortal]:

@@ -65,10 +65,14 @@ class Capabilities:
     `own_names`: each author appears there under a name of their own. Where it is False, the core
     puts "Name: " before every text.
     `max_text`: longest text in UTF-8 bytes; the core splits longer ones.
+    `knows_own_copies`: the adapter never hands over a copy that it made itself, because it names
+    copies itself or recognises them. Where it is False, `Inlet.receive` waits for a send that is
+    in hand at the same place: its echo may come before the id that it is known by.
     """
 
     own_names: bool
     max_text: int
+    knows_own_copies: bool = False
     dialect: Dialect = Dialect.PLAIN
     emote: Level = Level.FULL
     membership: Level = Level.REFUSED
@@ -231,7 +235,8 @@ class Inlet(Protocol):
         Hand over many at once when many are waiting: they share one commit. Events already
         known by (place, id) are dropped; so are events of places that belong to no portal.
         Own copies that come back are recognised by their id, but an adapter that can tell them
-        apart must not hand them over at all.
+        apart must not hand them over at all (`Capabilities.knows_own_copies`); `send` must not
+        depend on the progress of `receive`.
         """
         ...
 

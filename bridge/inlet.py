@@ -1,7 +1,7 @@
 """The way in for one adapter: what it hands over is stored, however long the database needs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -10,7 +10,7 @@ from bridge.contract import Health
 from bridge.errors import AdapterError, StoreError
 from bridge.health import HealthBoard
 from bridge.intake import Intake
-from bridge.model import Event
+from bridge.model import Event, Place
 
 log = structlog.get_logger(__name__)
 
@@ -23,12 +23,22 @@ class NetworkInlet:
 
     A homeserver can be told "not stored" and repeats by itself; most networks can't. So here a
     database that fails is waited for, and the adapter with it: that is the backpressure.
+
+    Args:
+        echo: waits until what may be coming back from a place is known by its id.
     """
 
-    def __init__(self, network: str, intake: Intake, board: HealthBoard) -> None:
+    def __init__(
+        self,
+        network: str,
+        intake: Intake,
+        board: HealthBoard,
+        echo: Callable[[Place], Awaitable[None]],
+    ) -> None:
         self._network = network
         self._intake = intake
         self._board = board
+        self._echo = echo
 
     async def receive(self, events: Sequence[Event]) -> None:
         """Store events, in order; on disk when it returns.
@@ -41,6 +51,8 @@ class NetworkInlet:
                 raise AdapterError(
                     f"The adapter of {self._network} reported an event of {event.place.network}."
                 )
+        for place in {event.place for event in events}:
+            await self._echo(place)
         delay = _FIRST_DELAY
         while True:
             try:

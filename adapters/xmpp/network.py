@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -33,11 +34,13 @@ _MAX_TEXT: Final = 40_000
 _ENTERED_AT_ONCE: Final = 32
 """Rooms. More would not be faster, and some would wait for their answers too long."""
 _COMPONENT: Final = Capabilities(
-    own_names=True, max_text=_MAX_TEXT, membership=Level.FULL, subject=Level.PARTLY
+    own_names=True,
+    max_text=_MAX_TEXT,
+    knows_own_copies=True,
+    membership=Level.FULL,
+    subject=Level.PARTLY,
 )
-_ACCOUNT: Final = Capabilities(
-    own_names=False, max_text=_MAX_TEXT, membership=Level.REFUSED, subject=Level.PARTLY
-)
+_ACCOUNT: Final = replace(_COMPONENT, own_names=False, membership=Level.REFUSED)
 
 
 class XmppNetwork:

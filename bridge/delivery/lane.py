@@ -96,6 +96,8 @@ class Lane:
         self._times_emptied = 0
         self._stuck = False
         self._awake = asyncio.Event()
+        self._nothing_in_hand = asyncio.Event()
+        self._nothing_in_hand.set()
 
     def add(self, duty: Duty) -> None:
         """Take over a new duty, which is on disk already."""
@@ -110,6 +112,10 @@ class Lane:
     def wake(self) -> None:
         """End the wait after a fault: the place can be reached again."""
         self._awake.set()
+
+    async def in_hand(self) -> None:
+        """Return once the attempt that is being made now, if any, has ended."""
+        await self._nothing_in_hand.wait()
 
     def empty(self) -> None:
         """Send nothing of what waits, for it was given up in the store. What is being sent now
@@ -169,22 +175,33 @@ class Lane:
         times_emptied = self._times_emptied
         while True:
             self._awake.clear()
-            duty.attempts += 1
-            fault = await self._attempt(duty)
-            if fault is None:
-                await self._settle(duty, DeliveryState.DONE, None)
+            self._nothing_in_hand.clear()
+            try:
+                delay = await self._try(duty)
+            finally:
+                self._nothing_in_hand.set()
+            if delay is None:
                 return
-            if isinstance(fault, Refused) or self._given_up(duty, fault):
-                log.warning("set_aside", delivery=duty.id, place=str(self.place), reason=str(fault))
-                await self._settle(duty, DeliveryState.FAILED, str(fault))
-                return
-            delay = self._delay(duty.attempts, fault.retry_after)
-            self._stuck = True
-            self._context.watcher.stuck(self.place, duty, str(fault))
-            await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
             await self._wait(delay, stopping)
             if stopping.is_set() or times_emptied != self._times_emptied:
                 return
+
+    async def _try(self, duty: Duty) -> float | None:
+        """Make one attempt and write down what came of it; seconds until the next, if any."""
+        duty.attempts += 1
+        fault = await self._attempt(duty)
+        if fault is None:
+            await self._settle(duty, DeliveryState.DONE, None)
+            return None
+        if isinstance(fault, Refused) or self._given_up(duty, fault):
+            log.warning("set_aside", delivery=duty.id, place=str(self.place), reason=str(fault))
+            await self._settle(duty, DeliveryState.FAILED, str(fault))
+            return None
+        delay = self._delay(duty.attempts, fault.retry_after)
+        self._stuck = True
+        self._context.watcher.stuck(self.place, duty, str(fault))
+        await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
+        return delay
 
     async def _attempt(self, duty: Duty) -> Unreachable | Refused | None:
         try:

@@ -75,6 +75,12 @@ class Lanes:
             if lane.place.network == network and health.group in {None, lane.place.id}:
                 lane.wake()
 
+    async def in_hand(self, place: Place) -> None:
+        """Return once what is being sent to a place at this moment, if anything, is known there."""
+        for lane in list(self._lanes.values()):
+            if lane.place == place:
+                await lane.in_hand()
+
     async def run(self) -> None:
         """Own the lanes until `stop`, or until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -9,6 +9,7 @@ from bridge.contract import Capabilities, Level, Outgoing, Sent
 from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
+from bridge.delivery.watch import NOBODY, Watcher
 from bridge.intake import Intake
 from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
 from bridge.portals import Portals, WantedPortal
@@ -136,6 +137,7 @@ class Core:
         crashed: bool = False,
         patience: Patience = QUICK,
         give_up_after_ms: int = 1_000_000,
+        watcher: Watcher = NOBODY,
     ) -> None:
         self.database = database
         self.portals = Portals(database)
@@ -151,6 +153,7 @@ class Core:
             outlets.get,
             NAMES,
             lambda _: give_up_after_ms,
+            watcher,
             patience=patience,
         )
         self.lanes = Lanes(context, crashed=crashed)
