@@ -25,7 +25,7 @@ VirtualHost(ENV_XMPP_DOMAIN)
 Component("muc." .. ENV_XMPP_DOMAIN)("muc")
 modules_enabled = { "muc_mam" } -- the archive, from which the bridge reads what it missed
 muc_log_by_default = true
-restrict_room_creation = "local"
+restrict_room_creation = false -- the bridge may make rooms, too; only accounts made here get in
 
 Component("consilium." .. ENV_XMPP_DOMAIN)
 component_secret = ENV_CONSILIUM_XMPP_SECRET
