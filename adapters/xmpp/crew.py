@@ -10,6 +10,7 @@ from adapters.xmpp.nick import FALLBACK
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
+from bridge.contract import Refused, Unreachable
 from bridge.model import Author
 
 log = structlog.get_logger()
@@ -60,6 +61,19 @@ class Crew:
     def claims(self, nick: str) -> bool:
         """Whether one of the bridge's own has just asked for this nick."""
         return any(occupant.claim == nick for occupant in self._by_jid.values())
+
+    def wishes(self, nick: str) -> bool:
+        """Whether one of the bridge's own has another nick only because this one was taken."""
+        return any(occupant.wish == nick for occupant in self._by_jid.values())
+
+    async def reclaim(self, wire: Wire) -> None:
+        """Let everyone who had to take another nick try again to get their own."""
+        for occupant in list(self._by_jid.values()):
+            try:
+                async with occupant.lock:
+                    await occupant.reclaim(wire)
+            except (Unreachable, Refused) as error:
+                log.info("a nick was not to be had", room=self._room, reason=str(error))
 
     def is_own_address(self, jid: str) -> bool:
         """Whether this real address can only be the bridge's own."""

@@ -55,6 +55,7 @@ class Occupant:
         self.lock = asyncio.Lock()
         """Held by whoever makes it enter, rename or leave."""
         self._nick: str | None = None
+        self._wish = ""
         self._own_nicks = nicks
         self._room = room
         self._timing = timing
@@ -67,6 +68,11 @@ class Occupant:
     def nick(self) -> str | None:
         """Its nick in the room; None while it is not in."""
         return self._nick
+
+    @property
+    def wish(self) -> str | None:
+        """The nick that it would have, were it not taken by somebody else; None if it has it."""
+        return None if self._nick in {None, self._wish} else self._wish
 
     def _set_nick(self, nick: str | None) -> None:
         if self._nick is not None and self._own_nicks.get(self._nick) is self:
@@ -93,11 +99,15 @@ class Occupant:
         if nicks.prepare(name) == nicks.prepare(self.name):
             self.name = name
             return
+        await self._take_nick(wire, name, self._renaming)
 
-        def request(spelling: str, id_: str) -> str:
-            return outgoing.rename(self.jid, self._room, spelling, id_)
+    async def reclaim(self, wire: Wire) -> None:
+        """Take the nick it wishes for, which may be free by now. Raises as `enter` does."""
+        if self.wish is not None:
+            await self._take_nick(wire, self.name, self._renaming)
 
-        await self._take_nick(wire, name, request)
+    def _renaming(self, spelling: str, id_: str) -> str:
+        return outgoing.rename(self.jid, self._room, spelling, id_)
 
     async def leave(self, wire: Wire, reason: str = "") -> None:
         """Go out of the room, and wait until it has noticed (but not for ever)."""
@@ -159,7 +169,7 @@ class Occupant:
                     else:
                         raise cannot_join(self._room, name, error) from error
                 else:
-                    self.name = name
+                    self.name, self._wish = name, base
                     return seen
         finally:
             self.claim = None

@@ -98,6 +98,7 @@ class Room:
         self._lost = False
         self._missing = False
         self._reconfigured = False
+        self._nick_free = False
         self._woken = asyncio.Event()
         self._why_lost = f"The room {place.id} has not been entered yet."
         self._exit = Exit.LOST
@@ -153,7 +154,7 @@ class Room:
     # --- entering and staying
 
     async def _enter(self, wire: Wire) -> None:
-        self._lost = self._missing = self._reconfigured = False
+        self._lost = self._missing = self._reconfigured = self._nick_free = False
         self._woken.clear()
         self._wire = wire
         self._attendance.begin(wire)
@@ -273,6 +274,9 @@ class Room:
             self._missing = False
             await asyncio.sleep(self._timing.first_delay)
             await self._bring_doctors(wire)
+        if self._nick_free and not self._lost:
+            self._nick_free = False
+            await self._crew.reclaim(wire)
 
     async def _probe(self, wire: Wire) -> None:
         """Ask whether the listener is still in the room (XEP-0410).
@@ -351,6 +355,9 @@ class Room:
         """Take a presence, to the listener or to a doctor."""
         if to == self._crew.listener.jid:
             self._heard_at = time.monotonic()
+            if stanza.get("type") == "unavailable" and self._crew.wishes(nick):
+                self._nick_free = True
+                self._woken.set()
         self._attendance.presence(stanza, nick, to)
 
     def overheard(self, to: str) -> None:
