@@ -19,6 +19,7 @@ from aiohttp import web
 from bridge.config.schema import AppService
 from bridge.errors import ConsiliumError
 from bridge.matrix.raw import JsonObject
+from bridge.matrix.transaction_numbers import TransactionNumbers
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ class AppserviceServer:
         self._token = appservice.hs_token.get_secret_value().encode()
         self._sink = sink
         self._ready = ready
+        self._numbers = TransactionNumbers()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -185,10 +187,14 @@ class AppserviceServer:
         events = body.get("events")
         if not isinstance(events, list):
             raise _MatrixError(400, "M_BAD_JSON", "The key events must hold a list.")
+        if self._numbers.skips(txn_id):
+            log.warning("transaction_left_behind", noticed_at=txn_id)
+            raise _MatrixError(503, "M_UNKNOWN", "One before it has not come yet; repeat it then.")
         ephemeral = body.get("ephemeral", body.get("de.sorunome.msc2409.ephemeral"))
         await self._sink.accept(
             txn_id, _objects(events, txn_id, "events"), _objects(ephemeral, txn_id, "ephemeral")
         )
+        self._numbers.took(txn_id)
         return _json({})
 
     @staticmethod
