@@ -208,12 +208,11 @@ def _broke(task: asyncio.Task[None]) -> bool:
 def _pictures(loaded: LoadedConfig) -> Mapping[str, Drawable]:
     """The avatar of each network, and the bot's, as they are configured or else drawn."""
     service = loaded.config.appservice
-    found: dict[str, Drawable] = {
+    bot = service.bot_avatar or Badge.of(service.bot_name, service.bot)
+    return {MATRIX: bot} | {
         each.id: loaded.config.networks[each.id].avatar or Badge.of(each.name, each.id)
         for each in loaded.networks.values()
     }
-    found[MATRIX] = service.bot_avatar or Badge.of(service.bot_name, service.bot)
-    return found
 
 
 def _wanted(loaded: LoadedConfig) -> Sequence[WantedPortal]:

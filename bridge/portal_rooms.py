@@ -57,11 +57,15 @@ class PortalRooms:
         self._looked = asyncio.Event()
         self._news: asyncio.Queue[JsonObject] = asyncio.Queue(_NEWS_HELD)
         self._entered: set[str] = set()
-        self._well = False
+        self._well = asyncio.Event()
 
     def ready(self) -> bool:
         """Whether the homeserver and the bridge know each other."""
-        return self._well
+        return self._well.is_set()
+
+    async def until_ready(self) -> None:
+        """Return once the homeserver and the bridge know each other."""
+        await self._well.wait()
 
     def follow(self, _before: PortalIndex, _after: PortalIndex) -> None:
         """Take note of a change of portals; `run` acts on it."""
@@ -85,7 +89,7 @@ class PortalRooms:
 
     async def _greet(self) -> None:
         """Wait until the homeserver is up and knows the bridge, telling what is wrong meanwhile."""
-        while not self._well:
+        while not self._well.is_set():
             await self._homeserver.wait_until_up()
             try:
                 await self._homeserver.ping_through()
@@ -94,7 +98,7 @@ class PortalRooms:
                 self._board.report(MATRIX, Health(up=False, reason=str(error)))
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._well = True
+                self._well.set()
         self._board.report(MATRIX, Health(up=True))
 
     # --- entering ------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ class ScriptedHomeserver:
                 request.method,
                 path,
                 dict(request.query),
-                json.loads(content) if content else None,
+                _body(content, request.content_type),
                 dict(request.headers),
             )
         )
@@ -154,7 +154,7 @@ class ScriptedHomeserver:
             text=body, status=reply.status, headers=reply.headers, content_type="application/json"
         )
 
-    def _reply(self, method: str, path: str) -> Reply:
+    def _reply(self, method: str, path: str) -> Reply:  # noqa: PLR0911 - one for each question
         for asked, part, replies in self._script:
             if asked == method and part in path and replies:
                 return replies.pop(0)
@@ -164,6 +164,8 @@ class ScriptedHomeserver:
             return Reply(200, {"event_id": f"$event{len(self.asked)}"})
         if "/join/" in path:
             return Reply(200, {"room_id": path.rpartition("/join/")[2]})
+        if path.endswith("/upload"):
+            return Reply(200, {"content_uri": f"mxc://hospital.test/{len(self.asked)}"})
         if path.endswith("/versions"):
             return Reply(200, {"versions": ["v1.11"]})
         return Reply(200, {})
@@ -180,6 +182,12 @@ class ScriptedHomeserver:
             yield self
         finally:
             await runner.cleanup()
+
+
+def _body(content: bytes, media_type: str) -> Any:
+    if not content:
+        return None
+    return json.loads(content) if media_type == "application/json" else content
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bridge.config.picture_file import PictureFile
 from bridge.model import Direction
 from bridge.secret import Secret
 
@@ -105,6 +106,9 @@ class AppService(Section):
     )
     bot_name: str = Field(
         default="Consilium", min_length=1, max_length=100, description="How people see the bot"
+    )
+    bot_avatar: PictureFile | None = Field(
+        default=None, description="A picture for the bot: the path of a file"
     )
     ghost_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=+-]{1,40}$")] = Field(
         default="_consilium_",
@@ -207,12 +211,15 @@ class Portal(Section):
 
 
 class Network(BaseModel):
-    """One remote platform instance. The keys beyond these two are its adapter's own."""
+    """One remote platform instance. The keys beyond these are its adapter's own."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
     type: str = Field(min_length=1, max_length=100, description="The adapter", examples=["xmpp"])
     name: str = Field(default="", max_length=60, description="How people call it")
+    avatar: PictureFile | None = Field(
+        default=None, description="A picture for its people: the path of a file"
+    )
 
     @property
     def own_keys(self) -> dict[str, Any]:

@@ -19,6 +19,9 @@ V3: Final = "/_matrix/client/v3"
 JOIN_SECONDS: Final = 55.0
 """A join of a room on another server can take long; a lane waits for 60 seconds at most."""
 
+UPLOAD_SECONDS: Final = 60.0
+
+_UPLOAD: Final = "/_matrix/media/v3/upload"
 _CONFIG = AsyncClientConfig(store=None, encryption_enabled=False)
 _TOKEN_IS_ELSEWHERE: Final = "in-the-header"  # noqa: S105 - stands where nio wants some token
 _UNREADABLE: Final = "The homeserver's answer can't be read."
@@ -157,6 +160,28 @@ class ActingClient(AsyncClient):  # type: ignore[misc]
                 raise
             return False
         return True
+
+    async def upload(self, content: bytes, media_type: str) -> str:
+        """Hand a file to the homeserver, as the application service's own user.
+
+        https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav3upload
+
+        Args:
+            content: the file, held in memory: for small ones only.
+            media_type: what it is, as "image/png".
+
+        Returns:
+            Its content URI, `mxc://…`.
+
+        Raises:
+            Denied: the homeserver won't; with M_TOO_LARGE, its own limit is lower.
+            Unreachable: it can't now, or can't be reached.
+        """
+        answer = await self.connection.upload(_UPLOAD, content, media_type, timeout=UPLOAD_SECONDS)
+        uri = text_at(answer, "content_uri")
+        if not uri.startswith("mxc://"):
+            raise Unreachable(_UNREADABLE)
+        return uri
 
     async def _send(  # noqa: PLR0913, PLR0917 - nio's own signature
         self,

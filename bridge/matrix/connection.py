@@ -1,6 +1,7 @@
 """The one HTTP session to the homeserver, shared by everyone the bridge acts as."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -77,10 +78,25 @@ class Connection:
             Denied: the homeserver won't.
             Unreachable: it can't now, or can't be reached.
         """
-        answer = await self.exchange(method, path, body, timeout=timeout)
-        if 200 <= answer.status < 300 and answer.body is not None:
-            return answer.body
-        raise fault(answer.status, answer.body, answer.retry_after, self.url)
+        return self._granted(await self.exchange(method, path, body, timeout=timeout))
+
+    async def upload(
+        self, path: str, content: bytes, media_type: str, *, timeout: float
+    ) -> JsonObject:
+        """POST bytes that are not JSON; else as `request`.
+
+        Args:
+            path: path and query below the homeserver's url, percent-encoded.
+            content: what to send.
+            media_type: what it is, for the Content-Type header.
+            timeout: seconds for all of it.
+
+        Raises:
+            Denied: the homeserver won't.
+            Unreachable: it can't now, or can't be reached.
+        """
+        headers = {"Content-Type": media_type}
+        return self._granted(await self._send("POST", path, content, headers, timeout))
 
     async def exchange(
         self, method: str, path: str, body: object = None, *, timeout: float | None = None
@@ -90,12 +106,24 @@ class Connection:
         Raises:
             Unreachable: there was no answer.
         """
+        data = None if body is None else orjson.dumps(body)
+        return await self._send(method, path, data, None, timeout)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Answer:
         session = self._session or self._open()
         try:
             async with session.request(
                 method,
                 URL(self.url + path, encoded=True),
-                data=None if body is None else orjson.dumps(body),
+                data=data,
+                headers=headers,
                 allow_redirects=False,
                 timeout=_TIMEOUT if timeout is None else _timeout(timeout),
             ) as response:
@@ -109,6 +137,11 @@ class Connection:
             sentence = f"The connection to the homeserver at {self.url} broke."
             raise Unreachable(sentence, doubtful=True) from error
         return Answer(response.status, _parsed(content), response.headers.get("Retry-After"))
+
+    def _granted(self, answer: Answer) -> JsonObject:
+        if 200 <= answer.status < 300 and answer.body is not None:
+            return answer.body
+        raise fault(answer.status, answer.body, answer.retry_after, self.url)
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(

@@ -81,6 +81,7 @@ class Ghosts:
         ids: tells their user ids.
         store: where facts about them are kept.
         avatars: by network, the content URI (`mxc://…`) for those who have no avatar of their own.
+            Looked at anew each time, since it grows while the homeserver is given the pictures.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Ghosts:
         self._bot = bot
         self._ids = ids
         self._store = store
-        self._avatars = dict(avatars or {})
+        self._avatars: Mapping[str, str] = {} if avatars is None else avatars
         self._ghosts: OrderedDict[str, _Held] = OrderedDict()
 
     def id_of(self, author: Author) -> str:
