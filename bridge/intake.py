@@ -47,6 +47,7 @@ class Intake:
         self._deliver = deliver
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue(_WAITING)
         self._stopped = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._in_doubt: Sequence[Duty] = ()
 
     async def receive(self, arrivals: Sequence[Arrival]) -> None:
@@ -68,6 +69,35 @@ class Intake:
         if self._stopped.is_set():
             self._refuse_waiting()
         await batch.stored
+
+    async def try_again(
+        self, find: Callable[[Connection], Sequence[deliveries.FailedDelivery]]
+    ) -> list[Duty]:
+        """Put deliveries that were set aside back into their lanes.
+
+        In turn with arrivals, since lanes are to be given duties in the order of their ids.
+
+        Args:
+            find: tells which, in the same transaction.
+
+        Returns:
+            The new duties.
+
+        Raises:
+            StoreError: the database failed; what `find` tells is still set aside, or will be tried.
+        """
+
+        def put_back(connection: Connection) -> tuple[list[Duty], list[Duty]]:
+            before = self._relay_all(connection, ())
+            again = self._relay.revive(connection, find(connection))
+            self._in_doubt = [*before, *again]
+            return before, again
+
+        async with self._turn:
+            before, again = await self._database.run(put_back)
+            self._in_doubt = ()
+            self._deliver([*before, *again])
+        return again
 
     async def run(self) -> None:
         """Work until cancelled; what then still waits is told that it was not stored."""
@@ -95,7 +125,8 @@ class Intake:
     async def _store(self, batches: Sequence[_Batch]) -> None:
         arrivals = [arrival for batch in batches for arrival in batch.arrivals]
         try:
-            await self._accept(arrivals)
+            async with self._turn:
+                await self._accept(arrivals)
         except StoreError as error:
             log.error("not_stored", arrivals=len(arrivals), reason=str(error))
             for batch in batches:

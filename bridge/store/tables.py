@@ -135,6 +135,39 @@ deliveries = Table(
     ),
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place_id", Integer, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("mark_text", Text),
+    Column("mark_id", Text),
+    Column("notice_text", Text),
+    Column("notice_id", Text, index=True),
+    Column("thread_id", Text),
+    Column("reported", String(20)),
+    Index(
+        "ix_notices_open", "message_id", sqlite_where=text("open"), postgresql_where=text("open")
+    ),
+)
+
+room_notices = Table(
+    "room_notices",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("subject", String(80), primary_key=True),
+    Column("state", SmallInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("event_id", Text),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    sqlite_with_rowid=False,
+)
+
 members = Table(
     "members",
     metadata,

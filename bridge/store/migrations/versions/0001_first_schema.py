@@ -99,12 +99,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_meta"),
     )
     op.create_table(
+        "notices",
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("mark_text", sa.Text(), nullable=True),
+        sa.Column("mark_id", sa.Text(), nullable=True),
+        sa.Column("notice_text", sa.Text(), nullable=True),
+        sa.Column("notice_id", sa.Text(), nullable=True),
+        sa.Column("thread_id", sa.Text(), nullable=True),
+        sa.Column("reported", sa.String(length=20), nullable=True),
+        sa.PrimaryKeyConstraint("message_id", name="pk_notices"),
+    )
+    op.create_index("ix_notices_notice_id", "notices", ["notice_id"], unique=False)
+    op.create_index(
+        "ix_notices_open",
+        "notices",
+        ["message_id"],
+        unique=False,
+        sqlite_where=sa.text("open"),
+        postgresql_where=sa.text("open"),
+    )
+    op.create_table(
         "places",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("network", sa.String(length=40), nullable=False),
         sa.Column("ident", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_places"),
         sa.UniqueConstraint("network", "ident", name="uq_places_network_ident"),
+    )
+    op.create_table(
+        "room_notices",
+        sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subject", sa.String(length=80), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("place_id", "subject", name="pk_room_notices"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "portals",
@@ -138,6 +175,8 @@ def downgrade() -> None:
     for table in (
         "meta",
         "members",
+        "notices",
+        "room_notices",
         "inbox",
         "ghosts",
         "ghost_rooms",
