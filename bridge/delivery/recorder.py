@@ -34,7 +34,7 @@ class Recorder:
         retry: seconds to wait after the database failed.
     """
 
-    def __init__(self, database: Database, *, linger: float = 0.1, retry: float = 2.0) -> None:
+    def __init__(self, database: Database, *, linger: float = 0.5, retry: float = 2.0) -> None:
         self._database = database
         self._linger = linger
         self._retry = retry

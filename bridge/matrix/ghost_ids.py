@@ -8,6 +8,7 @@ too long are replaced by a hash, which is marked by `=-`: no escape looks like t
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from bridge.config.schema import Config
@@ -67,6 +68,7 @@ class GhostIds:
         )
 
 
+@lru_cache(maxsize=4_096)
 def _escape(text: str) -> str:
     encoded = text.encode("utf-8", "surrogatepass")
     return _SPECIAL.sub(_escape_byte, encoded).decode("ascii")

@@ -106,8 +106,8 @@ class _SqliteDatabase:
             url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True
         )
         event.listen(self._engine, "connect", _set_pragmas)
-        event.listen(self._engine, "begin", _begin_immediate)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="consilium-db")
+        self._connection: Connection | None = None
         self._claim: IO[str] | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -115,8 +115,7 @@ class _SqliteDatabase:
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.begin() as connection:
-                return work(connection)
+            return self._transaction(work)
         except (IntegrityError, DataError) as error:
             raise _refused(error) from None
         except DBAPIError as error:
@@ -125,6 +124,29 @@ class _SqliteDatabase:
                 "Check that its folder exists, that the disk is not full, and that the bridge's "
                 "user may write there.",
             ) from error
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        # BEGIN and COMMIT by hand, on a connection that stays: handing one out of SQLAlchemy's
+        # pool and taking it back costs as much as a small transaction itself.
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            )
+        connection = self._connection
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            found = work(connection)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+                connection.exec_driver_sql("ROLLBACK")
+            raise
+        return found
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
 
     async def claim(self) -> None:
         lock = self._path.with_name(self._path.name + ".lock")
@@ -142,7 +164,7 @@ class _SqliteDatabase:
             ) from error
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=True)
         if self._claim is not None:
             self._claim.close()
@@ -156,10 +178,6 @@ def _set_pragmas(connection: object, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class _PostgresDatabase:

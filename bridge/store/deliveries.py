@@ -8,13 +8,13 @@ from sqlalchemy import (
     SmallInteger,
     bindparam,
     func,
-    insert,
     literal_column,
     or_,
     select,
     update,
 )
 
+from bridge.store.prepared import Prepared
 from bridge.store.tables import DeliveryState, deliveries, inbox
 
 
@@ -57,24 +57,23 @@ def last_id(connection: Connection) -> int:
     return connection.scalar(select(func.max(deliveries.c.id))) or 0
 
 
+_ADD = Prepared.insert(
+    deliveries, "id", "message_id", "place_id", "state", "attempts", "next_try", "created_at"
+)
+
+
 def add(connection: Connection, rows: Iterable[NewDelivery]) -> None:
     """Write down new duties."""
-    if values := [
-        {
-            "id": row.id,
-            "message_id": row.message_id,
-            "place_id": row.place_id,
-            "state": int(DeliveryState.PENDING),
-            "attempts": 0,
-            "next_try": row.created_at,
-            "created_at": row.created_at,
-        }
-        for row in rows
-    ]:
-        connection.execute(insert(deliveries), values)
+    pending = int(DeliveryState.PENDING)
+    _ADD.run(
+        connection,
+        [
+            (row.id, row.message_id, row.place_id, pending, 0, row.created_at, row.created_at)
+            for row in rows
+        ],
+    )
 
 
-# Written out, not as a parameter: so the planner sees that the index of pending rows will do.
 _PENDING = deliveries.c.state == literal_column(str(int(DeliveryState.PENDING)))
 
 
@@ -180,12 +179,16 @@ def revive(connection: Connection, ids: Sequence[tuple[int, int]], now: int) -> 
         )
 
 
-_FINISH = (
+_FINISH = Prepared(
     update(deliveries)
     .where(
         deliveries.c.id == bindparam("delivery_id"),
         # What was given up meanwhile does not come alive again, unless it has really arrived.
-        or_(_PENDING, bindparam("new_state", type_=SmallInteger) == int(DeliveryState.DONE)),
+        or_(
+            deliveries.c.state == literal_column(str(int(DeliveryState.PENDING))),
+            bindparam("new_state", type_=SmallInteger)
+            == literal_column(str(int(DeliveryState.DONE))),
+        ),
     )
     .values(
         state=bindparam("new_state", type_=SmallInteger),
@@ -193,26 +196,32 @@ _FINISH = (
         next_try=bindparam("new_next_try"),
         last_error=bindparam("new_last_error"),
         finished_at=bindparam("new_finished_at"),
-    )
+    ),
+    (
+        "delivery_id",
+        "new_state",
+        "new_attempts",
+        "new_next_try",
+        "new_last_error",
+        "new_finished_at",
+    ),
 )
 
 
 def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of attempts; of several for one delivery the last one counts."""
-    if not outcomes:
-        return
     latest = {outcome.delivery_id: outcome for outcome in outcomes}
-    connection.execute(
-        _FINISH,
+    _FINISH.run(
+        connection,
         [
-            {
-                "delivery_id": outcome.delivery_id,
-                "new_state": int(outcome.state),
-                "new_attempts": outcome.attempts,
-                "new_next_try": outcome.next_try,
-                "new_last_error": outcome.last_error,
-                "new_finished_at": outcome.finished_at,
-            }
+            (
+                outcome.delivery_id,
+                int(outcome.state),
+                outcome.attempts,
+                outcome.next_try,
+                outcome.last_error,
+                outcome.finished_at,
+            )
             for outcome in latest.values()
         ],
     )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from bridge.model import Kind
+from bridge.store.prepared import Prepared
 from bridge.store.tables import InboxState, copies, deliveries, inbox
 
 CopyKey = tuple[int, str]
 """A copy by the place's number and the id it has there."""
 
+_FEW = 4
 _KEYS_PER_QUERY = 500  # SQLite takes 999 parameters in old builds
 
 
@@ -55,8 +57,13 @@ def last_id(connection: Connection) -> int:
     return max(connection.scalar(select(func.max(column))) or 0 for column in columns)
 
 
-# Made once: this runs for every group of arrivals, and making it costs as much as running it
-_KNOWN = select(copies.c.remote_id).where(
+_KNOWN_ONE = Prepared(
+    select(copies.c.remote_id).where(
+        copies.c.place_id == bindparam("place"), copies.c.remote_id == bindparam("one")
+    ),
+    ("place", "one"),
+)
+_KNOWN_SOME = select(copies.c.remote_id).where(
     copies.c.place_id == bindparam("place"),
     copies.c.remote_id.in_(bindparam("some", expanding=True)),
 )
@@ -69,28 +76,32 @@ def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
         by_place.setdefault(place_id, []).append(remote_id)
     found: set[CopyKey] = set()
     for place_id, remote_ids in by_place.items():
+        if len(remote_ids) <= _FEW:
+            for remote_id in remote_ids:
+                if _KNOWN_ONE.scalars(connection, (place_id, remote_id)):
+                    found.add((place_id, remote_id))
+            continue
         # Place by place: looking for pairs, SQLite reads the whole table
         for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
             some = remote_ids[start : start + _KEYS_PER_QUERY]
-            rows = connection.scalars(_KNOWN, {"place": place_id, "some": some})
+            rows = connection.scalars(_KNOWN_SOME, {"place": place_id, "some": some})
             found.update((place_id, remote_id) for remote_id in rows)
     return found
 
 
+_ADD_INBOX = Prepared.insert(inbox, "id", "place_id", "kind", "payload", "received_at", "state")
+
+
 def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
     """Keep events."""
-    if values := [
-        {
-            "id": row.id,
-            "place_id": row.place_id,
-            "kind": row.kind.value,
-            "payload": row.payload,
-            "received_at": row.received_at,
-            "state": int(InboxState.RELAYED),
-        }
-        for row in rows
-    ]:
-        connection.execute(insert(inbox), values)
+    relayed = int(InboxState.RELAYED)
+    _ADD_INBOX.run(
+        connection,
+        [
+            (row.id, row.place_id, row.kind.value, row.payload, row.received_at, relayed)
+            for row in rows
+        ],
+    )
 
 
 def add_unreadable(connection: Connection, rows: Iterable[UnreadableRow]) -> None:
@@ -110,18 +121,14 @@ def add_unreadable(connection: Connection, rows: Iterable[UnreadableRow]) -> Non
         connection.execute(insert(inbox), values)
 
 
+_ADD_COPIES = Prepared.insert(copies, "place_id", "remote_id", "message_id", "part")
+
+
 def add_new_copies(connection: Connection, rows: Iterable[CopyRow]) -> None:
     """Record copies that are not recorded yet."""
-    if values := [
-        {
-            "place_id": row.place_id,
-            "remote_id": row.remote_id,
-            "message_id": row.message_id,
-            "part": row.part,
-        }
-        for row in rows
-    ]:
-        connection.execute(insert(copies), values)
+    _ADD_COPIES.run(
+        connection, [(row.place_id, row.remote_id, row.message_id, row.part) for row in rows]
+    )
 
 
 def add_copies(connection: Connection, rows: Sequence[CopyRow]) -> None:
