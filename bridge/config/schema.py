@@ -20,6 +20,7 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bridge.config.duration import Duration, Span
 from bridge.config.picture_file import PictureFile
 from bridge.model import Direction
 from bridge.secret import Secret
@@ -192,6 +193,18 @@ class Log(Section):
     )
 
 
+class Retention(Section):
+    """How long is kept what has been dealt with."""
+
+    days: int = Field(
+        default=30,
+        ge=0,
+        le=3_650,
+        description="Days after which messages that were delivered everywhere are deleted from "
+        "the bridge's database; 0 keeps them for ever",
+    )
+
+
 class Link(Section):
     """One group that a portal mirrors."""
 
@@ -200,6 +213,11 @@ class Link(Section):
     direction: Direction = Field(
         default=Direction.IN,
         description="in: the room reads the group; out: the group reads the room; both",
+    )
+    keep_trying: Span = Field(
+        default=Duration(3 * 86_400),
+        description="How long a message is tried for this group before it is set aside",
+        examples=["3d, or 12h"],
     )
 
 
@@ -238,6 +256,10 @@ class Config(Section):
     appservice: AppService
     database: Database = Database()
     log: Log = Log()
+    metrics: bool = Field(
+        default=True, description="on or off: whether /metrics tells figures, for Prometheus"
+    )
+    retention: Retention = Retention()
     networks: dict[NetworkId, Network] = Field(
         default_factory=dict,
         description="Each key is a network's id: a-z, 0-9 and -, a letter first, at most 31",
