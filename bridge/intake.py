@@ -7,7 +7,8 @@ group gathers. Whoever waits in `receive` is told "on disk" or of the fault, nev
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from time import perf_counter
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -26,6 +27,14 @@ _GROUP: Final = 500
 _WAITING: Final = 200
 
 
+class IntakeWatcher(Protocol):
+    """Called on the event loop, for every commit; must be quick and must not raise."""
+
+    def stored(self, arrivals: Sequence[Arrival], duties: Sequence[Duty], seconds: float) -> None:
+        """Arrivals are on disk together with the duties they made, if any, after so long."""
+        ...
+
+
 @dataclass(slots=True)
 class _Batch:
     arrivals: Sequence[Arrival]
@@ -37,14 +46,20 @@ class Intake:
 
     Args:
         deliver: called on the loop with the new duties, after their commit, in order.
+        watchers: told of each commit, before that.
     """
 
     def __init__(
-        self, database: Database, relay: Relay, deliver: Callable[[Sequence[Duty]], None]
+        self,
+        database: Database,
+        relay: Relay,
+        deliver: Callable[[Sequence[Duty]], None],
+        watchers: Sequence[IntakeWatcher] = (),
     ) -> None:
         self._database = database
         self._relay = relay
         self._deliver = deliver
+        self._watchers = watchers
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue(_WAITING)
         self._stopped = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -139,6 +154,7 @@ class Intake:
 
     async def _accept(self, arrivals: Sequence[Arrival], *, again: bool = True) -> None:
         """Store and relay arrivals in one transaction, or else one by one."""
+        began = perf_counter()
         try:
             duties = await self._database.run(lambda c: self._relay_all(c, arrivals))
         except UnstorableError as error:
@@ -151,6 +167,8 @@ class Intake:
             await self._single_out(arrivals, error, again=False)
         else:
             self._in_doubt = ()
+            for watcher in self._watchers:
+                watcher.stored(arrivals, duties, perf_counter() - began)
             self._deliver(duties)
 
     def _relay_all(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Duty]:

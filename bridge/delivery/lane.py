@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +61,8 @@ class LaneContext:
     """What all lanes share.
 
     `outlet` finds who sends to a network, None for one not configured; `give_up_after_ms` tells how
-    long to try for a place; `watcher` is told how deliveries fare.
+    long to try for a place; `watcher` is told how deliveries fare, and `taken` of
+    new ones.
     """
 
     database: Database
@@ -70,6 +71,7 @@ class LaneContext:
     network_names: Mapping[str, str]
     give_up_after_ms: Callable[[Place], int] = lambda _: KEEP_TRYING_MS
     watcher: Watcher = NOBODY
+    taken: Callable[[Sequence[Duty]], None] = lambda _: None
     patience: Patience = Patience()
 
 

@@ -57,6 +57,11 @@ class Recorder:
         self._entries.append((outcome, copies))
         self._something.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many outcomes are known only in memory."""
+        return len(self._entries)
+
     def holds(self, copy: messages.CopyKey) -> bool:
         """Whether this copy was made, and is not on disk yet. May be asked from any thread."""
         return copy in self._copies

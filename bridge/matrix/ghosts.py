@@ -97,6 +97,11 @@ class Ghosts:
         self._avatars: Mapping[str, str] = {} if avatars is None else avatars
         self._ghosts: OrderedDict[str, _Held] = OrderedDict()
 
+    @property
+    def held(self) -> int:
+        """How many are kept in memory."""
+        return len(self._ghosts)
+
     def id_of(self, author: Author) -> str:
         """The user id of the author's ghost, whether or not it exists."""
         return self._ids.of(author.network, author.id)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 
@@ -247,6 +248,39 @@ def fail_all(connection: Connection, place_ids: Sequence[int], reason: str, now:
             .where(_PENDING, deliveries.c.place_id.in_(place_ids))
             .values(state=int(DeliveryState.FAILED), last_error=reason, finished_at=now)
         )
+
+
+_OLDEST = text(
+    """
+    WITH RECURSIVE heads(place_id) AS (
+        SELECT (SELECT place_id FROM deliveries WHERE state = 0 ORDER BY place_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT place_id FROM deliveries
+            WHERE state = 0 AND place_id > heads.place_id ORDER BY place_id LIMIT 1
+        )
+        FROM heads WHERE heads.place_id IS NOT NULL
+    )
+    SELECT
+        (SELECT network FROM places WHERE places.id = heads.place_id),
+        (
+            SELECT created_at FROM deliveries
+            WHERE state = 0 AND deliveries.place_id = heads.place_id ORDER BY id LIMIT 1
+        )
+    FROM heads WHERE heads.place_id IS NOT NULL
+    """
+)
+
+
+def oldest(connection: Connection) -> dict[str, int]:
+    """When the delivery that waits longest was made, by network.
+
+    A few look-ups in the index of pending rows for each place, however many rows wait.
+    """
+    found: dict[str, int] = {}
+    for network, created_at in connection.execute(_OLDEST):
+        found[network] = min(created_at, found.get(network, created_at))
+    return found
 
 
 def counts(connection: Connection) -> dict[int, int]:
