@@ -1,10 +1,12 @@
-"""Whether the last run ended in order, so that nothing is in doubt."""
+"""Whether the last run ended in order, so that nothing is in doubt; and when this one was alive."""
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
+from bridge.clock import now_ms
 from bridge.store.tables import meta
 
 _KEY = "running"
+_ALIVE = "alive"
 
 
 def begin(connection: Connection) -> bool:
@@ -18,3 +20,11 @@ def begin(connection: Connection) -> bool:
 def end(connection: Connection) -> None:
     """Note that this run ends in order: every outcome is written down."""
     connection.execute(delete(meta).where(meta.c.key == _KEY))
+
+
+def alive(connection: Connection) -> None:
+    """Note the time, for no other purpose than to see whether the database can be written."""
+    now = str(now_ms())
+    noted = connection.execute(update(meta).where(meta.c.key == _ALIVE).values(value=now))
+    if noted.rowcount == 0:
+        connection.execute(insert(meta).values(key=_ALIVE, value=now))
