@@ -9,22 +9,26 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from bridge.clock import now_ms
+from bridge.clock import milliseconds, now_ms
 from bridge.codec import decode, encode
 from bridge.contract import Capabilities, Level
 from bridge.directory import Directory
 from bridge.model import Deliverable, Event, Kind, Message, Place, Roster
 from bridge.portals import PortalIndex, Spot
-from bridge.store import deliveries, messages
+from bridge.store import deliveries, messages, portals
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that arrived at a place and could not be understood; kept as a trace."""
+    """Something that arrived at a place and could not be understood; kept as a trace.
+
+    `id` is what the place calls it, where that can be told: so a repetition leaves no second trace.
+    """
 
     place: Place
     raw: bytes
     reason: str
+    id: str | None = None
 
 
 Arrival = Event | Unreadable
@@ -57,6 +61,7 @@ class _Rows:
     unreadable: list[messages.UnreadableRow] = field(default_factory=list)
     copies: list[messages.CopyRow] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
+    heard: dict[int, int] = field(default_factory=dict)
 
 
 class Relay:
@@ -98,21 +103,22 @@ class Relay:
             self._directory.forget()  # a link that is new, or moved, starts with nobody present
             self._followed = index
         spots = [(arrival, spot) for arrival in arrivals if (spot := index.at(arrival.place))]
-        keys = [
-            (spot.place_id, a.id) for a, spot in spots if not isinstance(a, Unreadable) and a.id
-        ]
+        keys = [(spot.place_id, arrival.id) for arrival, spot in spots if arrival.id]
         # In this order: what is recorded between the two questions is found by the second
         seen = {key for key in keys if self._made(key)}
         seen |= messages.known(connection, keys)
         for arrival, spot in spots:
+            if isinstance(arrival, Roster) and spot.link is not None:
+                rows.heard[spot.place_id] = milliseconds(arrival.time)
             if spot.link is not None and not spot.link.direction.inward:
                 continue
+            if arrival.id:
+                if (key := (spot.place_id, arrival.id)) in seen:
+                    continue
+                seen.add(key)
             if isinstance(arrival, Unreadable):
                 self._note(rows, arrival, spot, now)
-            elif not arrival.id:
-                self._take(connection, rows, arrival, spot, now)
-            elif (key := (spot.place_id, arrival.id)) not in seen:
-                seen.add(key)
+            else:
                 self._take(connection, rows, arrival, spot, now)
         self._write(connection, rows)
         return rows.duties
@@ -152,6 +158,8 @@ class Relay:
                 self._last_message, spot.place_id, arrival.raw, now, arrival.reason
             )
         )
+        if arrival.id:
+            rows.copies.append(messages.CopyRow(spot.place_id, arrival.id, self._last_message))
 
     def _take(
         self, connection: Connection, rows: _Rows, event: Event, spot: Spot, now: int
@@ -196,6 +204,7 @@ class Relay:
         messages.add_inbox(connection, rows.inbox)
         messages.add_unreadable(connection, rows.unreadable)
         messages.add_new_copies(connection, rows.copies)
+        portals.note_heard(connection, rows.heard)
         self._directory.write(connection)
         deliveries.add(
             connection,

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, literal_column, or_, select
 
 from bridge.model import Kind
 from bridge.store.prepared import Prepared
-from bridge.store.tables import InboxState, copies, deliveries, inbox
+from bridge.store.tables import InboxState, copies, deliveries, inbox, links
 
 CopyKey = tuple[int, str]
 """A copy by the place's number and the id it has there."""
@@ -48,6 +48,38 @@ class CopyRow:
     part: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class HeardRow:
+    """How far a group was heard: until when (milliseconds since the epoch), and the last message
+    from there that is still kept.
+    """
+
+    until: int
+    last_message: bytes | None
+
+
+_last = inbox.alias("last")
+_HEARD = select(links.c.place_id, links.c.heard_until, inbox.c.payload).select_from(
+    links.outerjoin(
+        inbox,
+        inbox.c.id
+        == select(func.max(_last.c.id))
+        .where(
+            # Written out, not as a parameter: so the planner sees that the index will do
+            _last.c.kind == literal_column("'message'"),
+            _last.c.place_id == links.c.place_id,
+        )
+        .scalar_subquery(),
+    )
+)
+
+
+def heard(connection: Connection) -> dict[int, HeardRow]:
+    """Every linked place that was ever listened to, by its number: one look into an index each."""
+    rows = connection.execute(_HEARD.where(links.c.heard_until.is_not(None)))
+    return {place_id: HeardRow(until, payload) for place_id, until, payload in rows}
+
+
 def last_id(connection: Connection) -> int:
     """The highest id ever given to a message that left a trace, 0 when there is none.
 
@@ -86,6 +118,52 @@ def known(connection: Connection, keys: Sequence[CopyKey]) -> set[CopyKey]:
             some = remote_ids[start : start + _KEYS_PER_QUERY]
             rows = connection.scalars(_KNOWN_SOME, {"place": place_id, "some": some})
             found.update((place_id, remote_id) for remote_id in rows)
+    return found
+
+
+def copied(
+    connection: Connection, place_id: int, remote_ids: Sequence[str]
+) -> dict[str, tuple[str | None, bytes | None]]:
+    """Kind and payload of what these copies show, by their ids; None where it is not kept."""
+    found: dict[str, tuple[str | None, bytes | None]] = {}
+    for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
+        some = remote_ids[start : start + _KEYS_PER_QUERY]
+        rows = connection.execute(
+            select(copies.c.remote_id, inbox.c.kind, inbox.c.payload)
+            .outerjoin(inbox, inbox.c.id == copies.c.message_id)
+            .where(copies.c.place_id == place_id, copies.c.remote_id.in_(some))
+        )
+        found.update({remote_id: (kind, payload) for remote_id, kind, payload in rows})
+    return found
+
+
+def known_before(
+    connection: Connection, place_id: int, remote_ids: Sequence[str], time: int
+) -> set[str]:
+    """Which of these copies were known at a time: received by then, or made and recorded."""
+    received = and_(inbox.c.place_id == place_id, inbox.c.received_at < time)
+    made = and_(deliveries.c.place_id == place_id, deliveries.c.finished_at < time)
+    found: set[str] = set()
+    for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
+        some = remote_ids[start : start + _KEYS_PER_QUERY]
+        found.update(
+            connection.scalars(
+                select(copies.c.remote_id)
+                .outerjoin(inbox, inbox.c.id == copies.c.message_id)
+                .outerjoin(
+                    deliveries,
+                    and_(
+                        deliveries.c.message_id == copies.c.message_id,
+                        deliveries.c.place_id == place_id,
+                    ),
+                )
+                .where(
+                    copies.c.place_id == place_id,
+                    copies.c.remote_id.in_(some),
+                    or_(received, made),
+                )
+            )
+        )
     return found
 
 

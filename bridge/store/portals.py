@@ -1,9 +1,9 @@
 """Portals and links as rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from bridge.model import Direction
 from bridge.store.tables import links, places, portals
@@ -57,8 +57,10 @@ def add_portals(connection: Connection, rows: Iterable[dict[str, object]]) -> No
 
 
 def set_place(connection: Connection, portal_id: int, place_id: int) -> None:
-    """Say which room a portal's room name stands for now."""
-    connection.execute(update(portals).where(portals.c.id == portal_id).values(place_id=place_id))
+    """Say which room a portal's room name stands for now; nothing is known of that room."""
+    connection.execute(
+        update(portals).where(portals.c.id == portal_id).values(place_id=place_id, heard_until=None)
+    )
 
 
 def drop_portals(connection: Connection, ids: Iterable[int]) -> None:
@@ -101,8 +103,37 @@ def add_links(connection: Connection, rows: Iterable[LinkRow]) -> None:
 
 
 def set_direction(connection: Connection, link_id: int, direction: Direction) -> None:
-    """Change which way a link carries."""
-    connection.execute(update(links).where(links.c.id == link_id).values(direction=direction.value))
+    """Change which way a link carries. What was said before it carried inwards stays unsaid."""
+    link = links.c.id == link_id
+    if direction.inward:
+        outward_only = links.c.direction == Direction.OUT.value
+        connection.execute(update(links).where(link, outward_only).values(heard_until=None))
+    connection.execute(update(links).where(link).values(direction=direction.value))
+
+
+def note_heard(connection: Connection, until: Mapping[int, int]) -> None:
+    """Note, for links by their place, until when everything said there is known (milliseconds)."""
+    _note(connection, links, until)
+
+
+def note_room_heard(connection: Connection, place_id: int, until: int) -> None:
+    """The same for a portal's room."""
+    _note(connection, portals, {place_id: until})
+
+
+def _note(connection: Connection, table: Table, until: Mapping[int, int]) -> None:
+    if until:
+        connection.execute(
+            update(table)
+            .where(table.c.place_id == bindparam("place"))
+            .values(heard_until=bindparam("until")),
+            [{"place": place_id, "until": time} for place_id, time in until.items()],
+        )
+
+
+def room_heard_until(connection: Connection, place_id: int) -> int | None:
+    """Until when everything said in a portal's room is known; None if it was never listened to."""
+    return connection.scalar(select(portals.c.heard_until).where(portals.c.place_id == place_id))
 
 
 def drop_links(connection: Connection, ids: Iterable[int]) -> None:

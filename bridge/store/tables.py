@@ -2,7 +2,8 @@
 are given out by the bridge itself, rising, so that they also tell the order.
 
 A portal's `room_name` is what the configuration calls its room (an id or an alias); its
-`place_id` is empty until that alias was first resolved.
+`place_id` is empty until that alias was first resolved. `heard_until` of a portal and of a link is
+until when everything said there is known; it is empty while that place was never listened to.
 """
 
 from enum import IntEnum
@@ -72,6 +73,7 @@ portals = Table(
     Column("place_id", ForeignKey("places.id"), unique=True),
     Column("room_name", Text),
     Column("from_config", Boolean, nullable=False),
+    Column("heard_until", BigInteger),
     UniqueConstraint("room_name"),
 )
 
@@ -83,6 +85,7 @@ links = Table(
     Column("place_id", ForeignKey("places.id"), nullable=False, unique=True),
     Column("direction", String(10), nullable=False),
     Column("from_config", Boolean, nullable=False),
+    Column("heard_until", BigInteger),
 )
 
 inbox = Table(
@@ -95,6 +98,13 @@ inbox = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("error", Text),
+    Index(
+        "ix_inbox_messages",
+        "place_id",
+        "id",
+        sqlite_where=text("kind = 'message'"),
+        postgresql_where=text("kind = 'message'"),
+    ),
 )
 
 copies = Table(

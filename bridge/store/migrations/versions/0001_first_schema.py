@@ -82,6 +82,14 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
     )
+    op.create_index(
+        "ix_inbox_messages",
+        "inbox",
+        ["place_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'message'"),
+        postgresql_where=sa.text("kind = 'message'"),
+    )
     op.create_table(
         "members",
         sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -149,6 +157,7 @@ def upgrade() -> None:
         sa.Column("place_id", sa.Integer(), nullable=True),
         sa.Column("room_name", sa.Text(), nullable=True),
         sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.Column("heard_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_portals_place_id"),
         sa.PrimaryKeyConstraint("id", name="pk_portals"),
         sa.UniqueConstraint("place_id", name="uq_portals_place_id"),
@@ -161,6 +170,7 @@ def upgrade() -> None:
         sa.Column("place_id", sa.Integer(), nullable=False),
         sa.Column("direction", sa.String(length=10), nullable=False),
         sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.Column("heard_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_links_place_id"),
         sa.ForeignKeyConstraint(
             ["portal_id"], ["portals.id"], name="fk_links_portal_id", ondelete="CASCADE"
