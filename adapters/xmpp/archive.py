@@ -19,9 +19,14 @@ _PAGES: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the archive, oldest first. `last` is the id to go on after."""
+    """Some of the archive, oldest first.
+
+    `last` is the id to go on after, `first` the one to go back before. `complete` tells that there
+    is no more in the direction that was asked for.
+    """
 
     said: tuple[Said, ...]
+    first: str | None
     last: str | None
     complete: bool
 
@@ -45,9 +50,11 @@ class Archive:
         """The id of the newest thing in it; None when it is empty. Raises as `after` does."""
         return (await self._page(wire, "<max>1</max><before/>")).last
 
-    async def newest(self, wire: Wire) -> Page:
-        """The last page. Raises as `after` does."""
-        return await self._page(wire, f"<max>{_PAGE}</max><before/>")
+    async def before(self, wire: Wire, mark: str) -> Page:
+        """What is just before the message `mark`; for an empty mark, the newest there is. Raises as
+        `after` does.
+        """
+        return await self._page(wire, f"<max>{_PAGE}</max><before>{text(mark)}</before>")
 
     async def after(
         self, wire: Wire, mark: str | None, since: datetime | None
@@ -94,6 +101,9 @@ class Archive:
         finally:
             del self._queries[query]
         fin = answer.find(f"{{{MAM}}}fin")
-        last = None if fin is None else fin.findtext(f"{{{RSM}}}set/{{{RSM}}}last")
+        first, last = (
+            None if fin is None else fin.findtext(f"{{{RSM}}}set/{{{RSM}}}{end}")
+            for end in ("first", "last")
+        )
         complete = fin is None or fin.get("complete") in {"true", "1"}
-        return Page(tuple(found), last, complete)
+        return Page(tuple(found), first, last, complete)

@@ -24,6 +24,7 @@ from adapters.xmpp.incoming import (
     Seen,
     read_message,
 )
+from adapters.xmpp.lookback import Lookback
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.people import People
 from adapters.xmpp.saying import Saying
@@ -92,6 +93,7 @@ class Room:
         self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
         self._attendance = Attendance(place.id, self._crew, self._people, emit, timing.farewell)
         self._archive = Archive(place.id)
+        self._lookback = Lookback(place.id, self._archive)
         self._features = Features()
         self._wire: Wire | None = None
         self._inside = False
@@ -143,8 +145,8 @@ class Room:
 
     async def find(self, outgoing_: Outgoing) -> Sent | None:
         """Look up a copy. Raises as `Outlet.find` does."""
-        archive = self._archive if self._features.archive else None
-        return await self._saying.find(self._ready(), outgoing_, self._hearing, archive)
+        lookback = self._lookback if self._features.archive else None
+        return await self._saying.find(self._ready(), outgoing_, self._hearing, lookback)
 
     def _ready(self) -> Wire:
         if self._wire is None or not self._inside:

@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from adapters.xmpp import outgoing
-from adapters.xmpp.archive import Archive
 from adapters.xmpp.crew import Crew
 from adapters.xmpp.errors import NOT_INSIDE, StanzaError, cannot_say, cannot_set_subject
 from adapters.xmpp.hearing import Hearing
+from adapters.xmpp.lookback import Lookback
 from adapters.xmpp.occupant import Occupant
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
@@ -83,7 +83,7 @@ class Saying:
         return Sent()
 
     async def find(
-        self, wire: Wire, outgoing_: Outgoing, hearing: Hearing, archive: Archive | None
+        self, wire: Wire, outgoing_: Outgoing, hearing: Hearing, lookback: Lookback | None
     ) -> Sent | None:
         """Look up a copy. Raises as `Outlet.find` does."""
         if isinstance(outgoing_.event, SubjectChanged):
@@ -91,15 +91,12 @@ class Saying:
         if not isinstance(outgoing_.event, Message):
             return None  # to enter or leave once more does no harm
         key = outgoing_.key
-        if key not in hearing.copies and archive is not None:
+        id_ = hearing.copies.get(key)
+        if id_ is None and lookback is not None:
             try:
-                page = await archive.newest(wire)
+                id_ = await lookback.find(wire, key, outgoing_.event.time)
             except StanzaError as error:
                 raise cannot_say(self._room, "The bridge", error) from error
-            for said in page.said:
-                if key in {said.id, said.origin_id} and said.stanza_id:
-                    hearing.copies[key] = said.stanza_id
-        id_ = hearing.copies.get(key)
         return None if id_ is None else Sent(id_)
 
     async def _say(self, wire: Wire, key: str, event: Message) -> Sent:

@@ -309,6 +309,24 @@ async def test_a_message_cut_off_on_its_way_is_doubtful_and_found_after_coming_b
         assert bridge.inlet.texts() == []
 
 
+async def test_what_an_earlier_run_said_is_found_however_much_was_said_since(
+    xmpp_server: Prosody, cora: XmppUser, ward: str
+) -> None:
+    async with running(component_settings(xmpp_server)) as bridge:
+        await bridge.enter(ward, ANN)
+        sent = [bridge.message(ward, ANN, f"sent {number}") for number in range(3)]
+        made = [await bridge.network.send(each) for each in sent]
+        never_sent = bridge.message(ward, ANN, "never sent")
+    for number in range(120):  # Prosody hands out fifty at a time
+        cora.say(ward, f"said since {number}")
+    await cora.wait_for_text(ward, "said since 119")
+
+    async with running(component_settings(xmpp_server)) as bridge:
+        await bridge.enter(ward, ANN)
+        assert [await bridge.network.find(each) for each in sent] == made
+        assert await bridge.network.find(never_sent) is None
+
+
 async def test_a_server_that_has_gone_silent_is_left_and_tried_again(
     xmpp_server: Prosody, cora: XmppUser, ward: str
 ) -> None:

@@ -1,0 +1,76 @@
+"""Finds in a room's archive what an earlier run of the bridge has said there.
+
+After a crash the first deliveries are in doubt, oldest first. So the archive is read backwards, no
+further than needed, and each page once only: what is said from now on is heard anyway.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from adapters.xmpp.archive import Archive
+from adapters.xmpp.errors import StanzaError
+from adapters.xmpp.wire import Wire
+
+log = structlog.get_logger()
+
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+_PAGES_MAX: Final = 60
+"""3,000 messages where a server hands out fifty at a time."""
+
+
+class Lookback:
+    """Reads one room's archive backwards.
+
+    Args:
+        room: the room's address.
+        archive: its archive.
+    """
+
+    def __init__(self, room: str, archive: Archive) -> None:
+        self._room = room
+        self._archive = archive
+        self._ids: dict[str, str] = {}
+        self._before = ""
+        self._read_back_to = datetime.max.replace(tzinfo=UTC)
+        self._pages_left = _PAGES_MAX
+
+    async def find(self, wire: Wire, key: str, said_at: datetime) -> str | None:
+        """The archive's id of the message that bears `key`; None if it is not there.
+
+        Args:
+            wire: the connection.
+            key: the id or origin id it was sent with.
+            said_at: when it was said at its origin, so that it can't have been sent before.
+
+        Raises:
+            StanzaError: the room does not answer such questions.
+            Unreachable: no answer came.
+        """
+        earliest = min(said_at, datetime.now(UTC)) - _CLOCKS_DIFFER
+        while key not in self._ids and self._pages_left and self._read_back_to > earliest:
+            await self._read_page(wire)
+        return self._ids.get(key)
+
+    async def _read_page(self, wire: Wire) -> None:
+        self._pages_left -= 1
+        try:
+            page = await self._archive.before(wire, self._before)
+        except StanzaError as error:
+            if error.condition != "item-not-found" or not self._before:
+                raise
+            self._read_back_to = _BEGINNING  # the archive has forgotten what is further back
+            return
+        for said in page.said:
+            for name in {said.id, said.origin_id}:
+                if name and said.stanza_id:
+                    self._ids[name] = said.stanza_id
+            self._read_back_to = min(self._read_back_to, said.delay or self._read_back_to)
+        if page.complete or page.first is None:
+            self._read_back_to = _BEGINNING
+        elif not self._pages_left:
+            log.warning("a room's archive is too long to be searched", room=self._room)
+        else:
+            self._before = page.first
