@@ -9,11 +9,13 @@ from typing import Any, Final
 import structlog
 
 from bridge.badge import Badge
+from bridge.bot_assembly import Helpdesk
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
 from bridge.delivery.lane import LaneContext
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
+from bridge.delivery.retry import Retries
 from bridge.groups import Groups
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet
@@ -26,6 +28,7 @@ from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.homeserver import Homeserver
 from bridge.matrix.outlet import MatrixOutlet
+from bridge.matrix.raw import JsonObject
 from bridge.matrix.rooms import Rooms
 from bridge.matrix.server import AppserviceServer
 from bridge.model import MATRIX, Place
@@ -37,7 +40,7 @@ from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
 from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
-from bridge.transactions import Transactions
+from bridge.transactions import Observer, Transactions
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +91,7 @@ class _Parts:
     groups: Groups
     rooms: PortalRooms
     avatars: Avatars
+    helpdesk: Helpdesk
     server: AppserviceServer
     relay: Relay
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -114,7 +118,15 @@ class _Parts:
             Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
         )
         bot = ActingClient(connection, config.bot_id, config.bot_id)
-        rooms = Rooms(bot, ids)
+        helpdesk = Helpdesk.make(
+            loaded,
+            bot,
+            database=database,
+            portals=portals,
+            retries=Retries(intake, portals, lanes),
+            board=board,
+        )
+        rooms = Rooms(bot, ids, helpdesk.chats.welcome)
         portal_rooms = PortalRooms(Homeserver(config, bot), rooms, portals, intake, board)
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
@@ -131,12 +143,17 @@ class _Parts:
         }
         outlets.update(networks)
         groups = Groups(database, networks, names)
-        transactions = Transactions(Converter(ids), intake, portal_rooms.observe)
+        transactions = Transactions(
+            Converter(ids, helpdesk.hearing),
+            intake,
+            _all(portal_rooms.observe, helpdesk.chats.observe),
+            helpdesk.desk.offer,
+        )
         server = AppserviceServer(config.appservice, transactions, portal_rooms.ready)
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            avatars, server, relay,
+            avatars, helpdesk, server, relay,
         )  # fmt: skip
 
     async def prepare(self, loaded: LoadedConfig) -> None:
@@ -160,6 +177,7 @@ class _Parts:
                     self._start(group, f"network {id_}", network.run())
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
+                self._start(group, "helpdesk", self.helpdesk.run())
                 self._start(group, "avatars", self.avatars.run(self.rooms.until_ready))
                 in_order = await self._until_cancelled()
                 for task in self.tasks:
@@ -199,6 +217,16 @@ class _Echoes:
 def _capabilities(outlets: Mapping[str, Outlet], place: Place) -> Capabilities:
     outlet = outlets.get(place.network)
     return _UNKNOWN if outlet is None else outlet.capabilities(place.id)
+
+
+def _all(*observers: Observer) -> Observer:
+    """Several observers as one."""
+
+    def observe(raw: JsonObject) -> None:
+        for observer in observers:
+            observer(raw)
+
+    return observe
 
 
 def _broke(task: asyncio.Task[None]) -> bool:

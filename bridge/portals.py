@@ -26,6 +26,7 @@ class Link:
     place: Place
     place_id: int
     direction: Direction
+    from_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,14 @@ class Portals:
         """
         await self._change(lambda connection: _unlink(connection, group))
 
+    async def redirect(self, group: Place, direction: Direction) -> None:
+        """Change which way a link made by `link` carries.
+
+        Raises:
+            ConfigError: there is no such link, or it comes from the configuration.
+        """
+        await self._change(lambda connection: _redirect(connection, group, direction))
+
     async def _change(self, work: Callable[[Connection], None]) -> None:
         def change(connection: Connection) -> PortalIndex:
             work(connection)
@@ -166,7 +175,7 @@ def _read(connection: Connection) -> PortalIndex:
     by_number = {number: place for place, number in numbers.items()}
     links: dict[int, list[Link]] = {}
     for row in rows.load_links(connection):
-        link = Link(row.id, by_number[row.place_id], row.place_id, row.direction)
+        link = Link(row.id, by_number[row.place_id], row.place_id, row.direction, row.from_config)
         links.setdefault(row.portal_id, []).append(link)
     portals: list[Portal] = []
     by_place: dict[Place, Spot] = {}
@@ -294,15 +303,26 @@ def _link(connection: Connection, room_id: str, group: Place, direction: Directi
 
 
 def _unlink(connection: Connection, group: Place) -> None:
+    rows.drop_links(connection, [_own_link(connection, group, "Remove it there.").id])
+    rows.drop_empty_portals(connection)
+
+
+def _redirect(connection: Connection, group: Place, direction: Direction) -> None:
+    link = _own_link(connection, group, "Change its direction there.")
+    rows.set_direction(connection, link.id, direction)
+
+
+def _own_link(connection: Connection, group: Place, advice: str) -> rows.LinkRow:
+    """The link to a group, if it was made by `link`.
+
+    Raises:
+        ConfigError: there is none, or it comes from the configuration.
+    """
     number = places.load(connection).get(group)
     for row in rows.load_links(connection):
         if row.place_id != number:
             continue
         if row.from_config:
-            raise ConfigError(
-                f"The link to {group} comes from the configuration file.", "Remove it there."
-            )
-        rows.drop_links(connection, [row.id])
-        rows.drop_empty_portals(connection)
-        return
+            raise ConfigError(f"The link to {group} comes from the configuration file.", advice)
+        return row
     raise ConfigError(f"The group {group} is not linked.")

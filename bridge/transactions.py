@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 import structlog
 
+from bridge.bot.ports import Told
 from bridge.intake import Intake
 from bridge.matrix import convert
 from bridge.matrix.raw import JsonObject
@@ -31,12 +32,20 @@ class Transactions:
         converter: reads raw events.
         intake: stores and relays.
         observe: is shown each event once it is stored, for what concerns the Matrix side alone.
+        tell: is given what is said to the bot, which is carried nowhere; must not wait.
     """
 
-    def __init__(self, converter: convert.Converter, intake: Intake, observe: Observer) -> None:
+    def __init__(
+        self,
+        converter: convert.Converter,
+        intake: Intake,
+        observe: Observer,
+        tell: Callable[[Told], None] = lambda _: None,
+    ) -> None:
         self._converter = converter
         self._intake = intake
         self._observe = observe
+        self._tell = tell
 
     async def accept(
         self,
@@ -49,13 +58,24 @@ class Transactions:
         Raises:
             StoreError: the database failed; nothing of it is stored.
         """
-        arrivals = [arrival for raw in events if (arrival := self._arrival(raw)) is not None]
+        told: list[Told] = []
+        arrivals: list[Arrival] = []
+        for raw in events:
+            match self._arrival(raw):
+                case Told() as words:
+                    told.append(words)
+                case None:
+                    pass
+                case arrival:
+                    arrivals.append(arrival)
         await self._intake.receive(arrivals)
         log.debug("transaction", txn_id=txn_id, events=len(events), arrivals=len(arrivals))
         for raw in events:
             self._observe(raw)
+        for words in told:
+            self._tell(words)
 
-    def _arrival(self, raw: JsonObject) -> Arrival | None:
+    def _arrival(self, raw: JsonObject) -> Arrival | Told | None:
         found = self._converter.convert(raw)
         match found:
             case convert.Ignored():

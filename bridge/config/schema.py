@@ -15,11 +15,13 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bridge.bot.permissions import Rank, checked_entry
 from bridge.config.duration import Duration, Span
 from bridge.config.picture_file import PictureFile
 from bridge.model import Direction
@@ -48,6 +50,12 @@ def _token(token: SecretStr) -> SecretStr:
         msg = "a token may only hold letters, digits and . _ ~ + / = -"
         raise ValueError(msg)
     return token
+
+
+def _someone(who: str, info: ValidationInfo) -> str:
+    homeserver = info.data.get("homeserver")
+    own = homeserver.domain if isinstance(homeserver, Homeserver) else "example.org"
+    return checked_entry(who, own)
 
 
 NetworkId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -205,6 +213,16 @@ class Retention(Section):
     )
 
 
+class Bot(Section):
+    """How people speak to the bot."""
+
+    prefix: Annotated[str, StringConstraints(pattern=r"^[^\s\w/@#<>][^\s<>]{0,9}$")] = Field(
+        default="!",
+        description="What commands begin with: at most 10 characters, the first of them a sign",
+        examples=['"!", or "!c-"'],
+    )
+
+
 class Link(Section):
     """One group that a portal mirrors."""
 
@@ -265,6 +283,13 @@ class Config(Section):
         description="Each key is a network's id: a-z, 0-9 and -, a letter first, at most 31",
     )
     portals: tuple[Portal, ...] = Field(default=(), description="Rooms and their groups")
+    bot: Bot = Bot()
+    permissions: dict[Annotated[str, AfterValidator(_someone)], Rank] = Field(
+        default_factory=dict,
+        description="Who may give the bot commands: none, user, moderator or admin, by user id, "
+        "domain or *",
+        examples=['"@weber:example.org": admin'],
+    )
 
     @property
     def bot_id(self) -> str:

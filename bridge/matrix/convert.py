@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from bridge.bot.ports import Told
 from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.hearing import Hearing, is_edit
 from bridge.matrix.raw import JsonObject, object_at, text_at
 from bridge.model import (
     MATRIX,
@@ -29,6 +31,7 @@ class Why(StrEnum):
     OWN = "the bridge itself made it"
     OTHER_TYPE = "events of its type are not carried"
     REDACTED = "it was deleted"
+    COMMAND_EDITED = "it is a command that was edited: those are not run again"
     UNCHANGED = "it changes nothing that can be seen elsewhere"
 
 
@@ -51,7 +54,7 @@ class Unreadable:
     reason: str
 
 
-Conversion = Message | Joined | Left | Renamed | SubjectChanged | Ignored | Unreadable
+Conversion = Message | Joined | Left | Renamed | SubjectChanged | Told | Ignored | Unreadable
 
 _LABELS: Final = {
     "m.image": "image",
@@ -66,10 +69,16 @@ _LATEST_MS: Final = 253_402_300_799_000
 
 
 class Converter:
-    """Converts events of rooms, leaving out what the bridge did itself."""
+    """Converts events of rooms, leaving out what the bridge did itself.
 
-    def __init__(self, ids: GhostIds) -> None:
+    Args:
+        ids: tells who is a ghost.
+        hearing: tells what is said to the bot; without it, everything is for everyone.
+    """
+
+    def __init__(self, ids: GhostIds, hearing: Hearing | None = None) -> None:
         self._ids = ids
+        self._hearing = hearing
 
     def convert(self, raw: JsonObject) -> Conversion:
         """What a raw event says."""
@@ -86,7 +95,7 @@ class Converter:
         content = object_at(raw, "content")
         match raw.get("type"):
             case "m.room.message" | "m.sticker":
-                return _message(head, raw, content)
+                return self._said(_message(head, raw, content), content)
             case "m.room.member":
                 return self._membership(head, raw, content)
             case "m.room.topic" if raw.get("state_key") == "":
@@ -94,6 +103,15 @@ class Converter:
             case "m.room.encrypted":
                 return head.unreadable("it is encrypted, and the bridge can't read encrypted rooms")
         return Ignored(Why.OTHER_TYPE)
+
+    def _said(self, found: Conversion, content: JsonObject) -> Conversion:
+        """What was said, to everyone or to the bot."""
+        if self._hearing is None or not isinstance(found, Message):
+            return found
+        if is_edit(content):
+            edited = self._hearing.was_told(found, content)
+            return Ignored(Why.COMMAND_EDITED) if edited else found
+        return self._hearing.told(found, content) or found
 
     def _membership(self, head: "_Head", raw: JsonObject, content: JsonObject) -> Conversion:
         """https://spec.matrix.org/v1.19/client-server-api/#mroommember."""
@@ -164,7 +182,7 @@ def _edited_text(content: JsonObject) -> str:
 
     https://spec.matrix.org/v1.19/client-server-api/#event-replacements
     """
-    if object_at(content, "m.relates_to").get("rel_type") != "m.replace":
+    if not is_edit(content):
         return ""
     text = _text(object_at(content, "m.new_content"))
     return f"(edited) {text}" if text else ""

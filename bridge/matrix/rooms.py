@@ -1,7 +1,7 @@
 """The rooms of the portals: found or made, entered, and who is in them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -20,17 +20,27 @@ _NO_PORTAL: Final = (
 )
 
 
+class Welcome(Protocol):
+    """Tells whether to follow someone's invitation to a room, `direct` if to a private chat."""
+
+    def __call__(self, inviter: str, *, direct: bool) -> bool:
+        """Decide."""
+        ...
+
+
 class Rooms:
     """What the bot does about rooms.
 
     Args:
         bot: the bot's client.
         ids: tells who is a ghost.
+        welcome: whether to follow someone's invitation to a room that is no portal.
     """
 
-    def __init__(self, bot: ActingClient, ids: GhostIds) -> None:
+    def __init__(self, bot: ActingClient, ids: GhostIds, welcome: Welcome | None = None) -> None:
         self._bot = bot
         self._ids = ids
+        self._welcome = welcome
 
     @property
     def bot_id(self) -> str:
@@ -104,7 +114,8 @@ class Rooms:
         )
 
     async def invited(self, raw: JsonObject, wanted: Callable[[str], bool]) -> bool:
-        """React to an event that may invite the bot: enter a portal's room, decline all others.
+        """React to an event that may invite the bot: enter a portal's room, or one in which it is
+        welcome to listen to commands; decline all others.
 
         A declined invitation tells why: its reason is shown in the room.
 
@@ -113,7 +124,7 @@ class Rooms:
             wanted: whether a room id is that of a portal.
 
         Returns:
-            Whether the bot has entered a room.
+            Whether the bot has entered the room of a portal.
 
         Raises:
             HomeserverError: the bot is not let in all the same.
@@ -127,6 +138,12 @@ class Rooms:
             await self.enter(room_id)
             log.info("invitation_accepted", room_id=room_id, inviter=inviter)
             return True
+        if self._welcome and self._welcome(
+            inviter, direct=object_at(raw, "content").get("is_direct") is True
+        ):
+            await self.enter(room_id)
+            log.info("private_invitation_accepted", room_id=room_id, inviter=inviter)
+            return False
         log.warning("invitation_declined", room_id=room_id, inviter=inviter)
         try:
             await self._bot.leave(room_id, _NO_PORTAL)

@@ -80,6 +80,8 @@ def test_the_documentation_tells_the_default_of(key: str) -> None:
     default = None if field.is_required() else field.default
     if key == "networks.<id>.name":
         expected = "the id"
+    elif key == "permissions":
+        expected = "`<homeserver.domain>: user`"
     elif default is None:
         expected = "none"
     else:
