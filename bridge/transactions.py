@@ -84,7 +84,7 @@ class Transactions:
                 log.warning(
                     "event_unreadable",
                     room=found.room_id,
-                    event=found.event_id,
+                    event_id=found.event_id,
                     reason=found.reason,
                 )
                 trace = orjson.dumps(raw)[:_TRACE_BYTES]

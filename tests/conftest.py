@@ -12,7 +12,7 @@ from sandbox.synapse import Synapse
 
 # Synapse learns of application services only when it starts, so they are made beforehand, one for
 # each test module that runs a bridge.
-APP_SERVICES = 12
+APP_SERVICES = 20
 
 
 @pytest.fixture(scope="session")
