@@ -1,7 +1,8 @@
 """Puts the parts together, starts them in order, and stops them in order."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,10 +13,12 @@ from bridge.badge import Badge
 from bridge.bot_assembly import Helpdesk
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
-from bridge.delivery.lane import LaneContext
+from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.retry import Retries
+from bridge.delivery.watch import Watchers
+from bridge.errors import StoreError
 from bridge.groups import Groups
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet
@@ -32,17 +35,26 @@ from bridge.matrix.raw import JsonObject
 from bridge.matrix.rooms import Rooms
 from bridge.matrix.server import AppserviceServer
 from bridge.model import MATRIX, Place
+from bridge.operations.console import Console, Instruments
+from bridge.operations.metrics import Metrics
+from bridge.operations.pulse import Pulse
+from bridge.operations.vitals import Vitals
 from bridge.portal_rooms import PortalRooms
 from bridge.portals import PortalIndex, Portals, WantedPortal
 from bridge.relay import Relay
+from bridge.retention import Retention
 from bridge.store import runs
 from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
 from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
+from bridge.systemd import Systemd
 from bridge.transactions import Observer, Transactions
 
 log = structlog.get_logger(__name__)
+
+_FLUSH_SECONDS: Final = 2.0
+_END_SECONDS: Final = 1.0
 
 _UNKNOWN: Final = Capabilities(
     own_names=True, max_text=30_000, membership=Level.FULL, subject=Level.FULL
@@ -58,23 +70,39 @@ async def run(loaded: LoadedConfig) -> None:
     """
     settings = loaded.config.database
     password = settings.password.get_secret_value() if settings.password else None
-    async with open_database(settings.url, password) as database:
-        await database.claim()
-        await database.run(upgrade)
-        crashed = await database.run(runs.begin)
-        if crashed:
-            log.info("last_run_ended_early", consequence="deliveries in doubt are looked up first")
-        if await _bridge(loaded, database, crashed=crashed):
-            await database.run(runs.end)
-        log.info("stopped")
+    with Systemd(os.environ) as systemd:
+        async with open_database(settings.url, password) as opened:
+            metrics = Metrics((MATRIX, *loaded.networks))
+            vitals = Vitals(opened, metrics.transacted)
+            database = vitals.database
+            await database.claim()
+            await database.run(upgrade)
+            crashed = await database.run(runs.begin)
+            if crashed:
+                log.info("last_run_ended_early", consequence="what is in doubt is looked up first")
+            in_order = await _bridge(loaded, Instruments(metrics, vitals, systemd), crashed=crashed)
+            if in_order:
+                await _in_time(database.run(runs.end), _END_SECONDS, "end_not_recorded")
+    log.info("stopped", in_doubt=not in_order)
 
 
-async def _bridge(loaded: LoadedConfig, database: Database, *, crashed: bool) -> bool:
+async def _bridge(loaded: LoadedConfig, instruments: Instruments, *, crashed: bool) -> bool:
     """Run every part until cancelled. True if it ended in order, with nothing in doubt."""
     async with AsyncExitStack() as stack:
-        parts = await _Parts.make(loaded, database, stack, crashed=crashed)
+        parts = await _Parts.make(loaded, instruments, stack, crashed=crashed)
         await parts.prepare(loaded)
         return await parts.work(stack)
+
+
+async def _in_time(work: Coroutine[Any, Any, None], seconds: float, event: str) -> bool:
+    """Do a last piece of work on the database. False if it failed or took too long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except (StoreError, TimeoutError) as error:
+        log.warning(event, reason=str(error) or "The database is slow.")
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -94,24 +122,31 @@ class _Parts:
     helpdesk: Helpdesk
     server: AppserviceServer
     relay: Relay
+    console: Console
+    pulse: Pulse
+    retention: Retention
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
     async def make(
-        cls, loaded: LoadedConfig, database: Database, stack: AsyncExitStack, *, crashed: bool
+        cls, loaded: LoadedConfig, instruments: Instruments, stack: AsyncExitStack, *, crashed: bool
     ) -> "_Parts":
-        config = loaded.config
+        config, database = loaded.config, instruments.vitals.database
         board = HealthBoard()
         portals = Portals(database)
         names = {MATRIX: "Matrix"} | {each.id: each.name for each in loaded.networks.values()}
         outlets: dict[str, Outlet] = {}
         recorder = Recorder(database)
-        context = LaneContext(database, recorder, outlets.get, names)
+        console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
+        context = LaneContext(
+            database, recorder, outlets.get, names, _keep_trying(loaded),
+            Watchers(console.watchers), console.backlog.taken,
+        )  # fmt: skip
         lanes = Lanes(context, crashed=crashed)
         relay = Relay(
             lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
         )
-        intake = Intake(database, relay, lanes.take)
+        intake = Intake(database, relay, lanes.take, console.intake_watchers)
 
         ids = GhostIds(config)
         connection = await stack.enter_async_context(
@@ -127,7 +162,8 @@ class _Parts:
             board=board,
         )
         rooms = Rooms(bot, ids, helpdesk.chats.welcome)
-        portal_rooms = PortalRooms(Homeserver(config, bot), rooms, portals, intake, board)
+        homeserver = Homeserver(config, bot)
+        portal_rooms = PortalRooms(homeserver, rooms, portals, intake, board)
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
         outlets[MATRIX] = MatrixOutlet(bot, ghosts)
@@ -149,11 +185,13 @@ class _Parts:
             _all(portal_rooms.observe, helpdesk.chats.observe),
             helpdesk.desk.offer,
         )
-        server = AppserviceServer(config.appservice, transactions, portal_rooms.ready)
+        doors = console.doors(portal_rooms.ready)
+        server = AppserviceServer(config.appservice, transactions, doors)
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            avatars, helpdesk, server, relay,
+            avatars, helpdesk, server, relay, console, Pulse(homeserver.wait_until_up, board),
+            _retention(loaded, database, instruments.metrics),
         )  # fmt: skip
 
     async def prepare(self, loaded: LoadedConfig) -> None:
@@ -161,30 +199,39 @@ class _Parts:
         await self.database.run(self.relay.resume)
         await self.portals.configure(_wanted(loaded))
         await self.lanes.resume()
-        for watcher in (self.lanes.follow, self.groups.follow, self.rooms.follow):
+        await self.database.run(self.console.backlog.load)
+        follow = (self.lanes.follow, self.groups.follow, self.rooms.follow)
+        for watcher in (*follow, self.console.backlog.follow):
             self.portals.watch(watcher)
             watcher(PortalIndex(), self.portals.index)
+        self.console.resumed = True
 
     async def work(self, stack: AsyncExitStack) -> bool:
         """Start every part, from the inside to the outside, and run until cancelled."""
+        in_order = False
         try:
             async with asyncio.TaskGroup() as group:
                 self._start(group, "recorder", self.recorder.run())
                 self._start(group, "lanes", self.lanes.run())
                 self._start(group, "intake", self.intake.run())
                 await stack.enter_async_context(self.server)
+                self._start(group, "console", self.console.run())
                 for id_, network in self.networks.items():
                     self._start(group, f"network {id_}", network.run())
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
                 self._start(group, "helpdesk", self.helpdesk.run())
                 self._start(group, "avatars", self.avatars.run(self.rooms.until_ready))
+                self._start(group, "pulse", self.pulse.run(self.rooms.until_ready))
+                self._start(group, "retention", self.retention.run())
                 in_order = await self._until_cancelled()
                 for task in self.tasks:
                     task.cancel()
         finally:
-            await self.recorder.flush()
-        return in_order
+            recorded = await _in_time(
+                self.recorder.flush(), _FLUSH_SECONDS, "last_outcomes_not_recorded"
+            )
+        return in_order and recorded
 
     def _start(self, group: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(group.create_task(work, name=name))
@@ -197,8 +244,9 @@ class _Parts:
             if any(_broke(task) for task in self.tasks):
                 raise
         log.info("stopping")
-        await self.server.stop()
-        return await self.lanes.stop()
+        self.console.supervision.stopping()
+        _, in_order = await asyncio.gather(self.server.stop(), self.lanes.stop())
+        return in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +275,23 @@ def _all(*observers: Observer) -> Observer:
             observer(raw)
 
     return observe
+
+
+def _keep_trying(loaded: LoadedConfig) -> Callable[[Place], int]:
+    """How long to try for a place, in milliseconds."""
+    links = [link for portal in loaded.config.portals for link in portal.links]
+    spans = {Place(link.network, link.group): link.keep_trying.milliseconds for link in links}
+    return lambda place: spans.get(place, KEEP_TRYING_MS)
+
+
+def _retention(loaded: LoadedConfig, database: Database, metrics: Metrics) -> Retention:
+    links = [link for portal in loaded.config.portals for link in portal.links]
+    return Retention(
+        database,
+        days=loaded.config.retention.days,
+        longest_trying_ms=max([KEEP_TRYING_MS, *(link.keep_trying.milliseconds for link in links)]),
+        pruned=metrics.pruned,
+    )
 
 
 def _broke(task: asyncio.Task[None]) -> bool:

@@ -196,7 +196,6 @@ class Lane:
             await self._settle(duty, DeliveryState.DONE, None)
             return None
         if isinstance(fault, Refused) or self._given_up(duty, fault):
-            log.warning("set_aside", delivery=duty.id, place=str(self.place), reason=str(fault))
             await self._settle(duty, DeliveryState.FAILED, str(fault))
             return None
         delay = self._delay(duty.attempts, fault.retry_after)

@@ -11,7 +11,7 @@ from bridge.portals import PortalIndex
 from bridge.relay import Duty
 from bridge.store import deliveries, places
 
-_GRACE_SECONDS: Final = 8.0
+_GRACE_SECONDS: Final = 5.0
 
 
 class Lanes:
@@ -91,7 +91,7 @@ class Lanes:
             await self._stopping.wait()
 
     async def stop(self) -> bool:
-        """Let each lane finish what it is sending; True if all did within 8 seconds.
+        """Let each lane finish what it is sending; True if all did within 5 seconds.
 
         What was not sent stays on disk.
         """

@@ -1,4 +1,4 @@
-"""The bridge's HTTP server: what the homeserver pushes to, and two doors for whoever watches it.
+"""The bridge's HTTP server: what the homeserver pushes to, and doors for whoever watches it.
 
 https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api
 """
@@ -31,7 +31,7 @@ MAX_BODY: Final = 32 * 1024 * 1024
 _API: Final = "/_matrix/app/"
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _READ_SECONDS: Final = 60.0
-_SHUTDOWN_SECONDS: Final = 10.0
+_SHUTDOWN_SECONDS: Final = 3.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,29 +64,25 @@ class _MatrixError(Exception):
         self.errcode = errcode
 
 
-def _always_ready() -> bool:
-    return True
-
-
 class AppserviceServer:
     """Answers the homeserver on the configured address.
 
     Args:
         appservice: where to listen, and the hs_token.
         sink: where transactions go.
-        ready: whether the bridge can do its work, for `/ready`.
+        doors: further routes, for those who watch the bridge. Anyone may come in by them.
     """
 
     def __init__(
         self,
         appservice: AppService,
         sink: TransactionSink,
-        ready: Callable[[], bool] = _always_ready,
+        doors: Sequence[web.RouteDef] = (),
     ) -> None:
         self._appservice = appservice
         self._token = appservice.hs_token.get_secret_value().encode()
         self._sink = sink
-        self._ready = ready
+        self._doors = doors
         self._numbers = TransactionNumbers()
         self._runner: web.AppRunner | None = None
 
@@ -146,8 +142,7 @@ class AppserviceServer:
                 web.get(f"{_API}v1/thirdparty/protocol/{{protocol}}", _unknown),
                 web.get(f"{_API}v1/thirdparty/{{kind:user|location}}", _unknown),
                 web.get(f"{_API}v1/thirdparty/{{kind:user|location}}/{{protocol}}", _unknown),
-                web.get("/live", _live),
-                web.get("/ready", self._readiness),
+                *self._doors,
             ]
         )
         return app
@@ -202,10 +197,6 @@ class AppserviceServer:
         await _json_object(request)
         return _json({})
 
-    async def _readiness(self, _request: web.Request) -> web.Response:
-        ready = self._ready()
-        return _json({"ready": ready}, 200 if ready else 503)
-
 
 class PortTaken(ConsiliumError):  # noqa: N818 - a state of things
     """Something listens already where the bridge should."""
@@ -232,10 +223,6 @@ async def _unknown(_request: web.Request) -> web.Response:
     So whatever the homeserver asks about is not there.
     """
     return _refusal(404, "M_NOT_FOUND", "The bridge has no such user, room or protocol.")
-
-
-async def _live(_request: web.Request) -> web.Response:
-    return _json({"live": True})
 
 
 async def _json_object(request: web.Request) -> JsonObject:

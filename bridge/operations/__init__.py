@@ -1,0 +1,1 @@
+"""For those who run the bridge: figures, health, and word to whoever supervises the process."""
