@@ -198,5 +198,9 @@ class Core:
         return [task.exception() or RuntimeError("ended") for task in self._tasks if task.done()]
 
 
+MakeCore = Callable[..., Core]
+"""Makes cores; see the fixture."""
+
+
 def kinds(duties: Iterable[Duty]) -> list[str]:
     return [duty.event.kind.value for duty in duties if duty.event]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-from conftest import MakeCore
 from core_stage import (
     ANNA,
     DOCTOR,
@@ -12,6 +11,7 @@ from core_stage import (
     WARD_A,
     WARD_B,
     Core,
+    MakeCore,
     ScriptedOutlet,
     portal,
     said,
