@@ -1,5 +1,6 @@
 """The bridge itself as a process of its own, run from a configuration made for the sandbox."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +15,11 @@ from yarl import URL
 
 from sandbox.appservice import AppService
 from sandbox.hospital import HOSPITALS, Hospital
-from sandbox.ports import LOOPBACK
+from sandbox.ports import LOOPBACK, is_listening
 from sandbox.process import Process
 from sandbox.prosody import Prosody
 
+_POLL_SECONDS = 0.03
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
@@ -112,6 +114,12 @@ class Bridge(Process):
         self._config_file.parent.mkdir(parents=True, exist_ok=True)
         self.config.write(self._config_file)
         await super().launch()
+
+    async def until_it_listens(self, timeout: float = 10.0) -> None:
+        """Return once it answers on its port, be it ready to work or not."""
+        async with asyncio.timeout(timeout):
+            while not await is_listening(self.config.app_service.port):  # noqa: ASYNC110 -- no event
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def push(self, transaction: str, body: bytes, token: str | None = None) -> Answer:
         """Push a transaction as the homeserver does, of any content; `token` is the right one."""

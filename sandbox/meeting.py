@@ -114,10 +114,14 @@ class Meeting:
         said before; and once more, for what a loop would bring back.
         """
         for _ in range(2):
-            for speaker in (*self.doctors, *self.colleagues):
-                word = f"{_FENCE}{next(_fences)}"
-                await self.say(speaker, word)
-                await self.arrived(word, timeout=timeout)
+            async with asyncio.TaskGroup() as speaking:
+                for speaker in (*self.doctors, *self.colleagues):
+                    speaking.create_task(self._fence(speaker, timeout))
+
+    async def _fence(self, speaker: str, timeout: float) -> None:
+        word = f"{_FENCE}{next(_fences)}"
+        await self.say(speaker, word)
+        await self.arrived(word, timeout=timeout)
 
     # --- seeing
 

@@ -61,7 +61,7 @@ class Prosody(Process):
         )
 
     @classmethod
-    def of(cls, hospitals: Iterable[Hospital], directory: Path) -> Self:
+    def of(cls, hospitals: Iterable[Hospital], directory: Path, *, more_config: str = "") -> Self:
         """One server for the XMPP services of all these hospitals."""
         hospitals = tuple(hospitals)
         return cls(
@@ -69,6 +69,7 @@ class Prosody(Process):
             hosts=[hospital.domain for hospital in hospitals],
             mucs=[hospital.muc for hospital in hospitals],
             components={each.component: each.component_secret for each in hospitals},
+            more_config=more_config,
         )
 
     @property

@@ -29,6 +29,7 @@ class RoomOptions:
     shows_addresses: bool = True
     members_only: bool = False
     moderated: bool = False
+    anyone_sets_subject: bool = True
     password: str = ""
 
     def fields(self) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class RoomOptions:
             "whois": "anyone" if self.shows_addresses else "moderators",
             "membersonly": self.members_only,
             "moderatedroom": self.moderated,
+            "changesubject": self.anyone_sets_subject,
             "passwordprotectedroom": bool(self.password),
             "roomsecret": self.password,
         }

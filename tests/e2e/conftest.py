@@ -1,8 +1,16 @@
 """Every test below this folder talks to real servers."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bridge_runs import Site
+
+from sandbox.appservice import AppService
+from sandbox.people import Colleagues, Doctors
+from sandbox.prosody import Prosody
+from sandbox.staff import Staff
+from sandbox.synapse import Synapse
 
 _HERE = Path(__file__).parent
 
@@ -11,3 +19,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="module")
+async def site(
+    synapse: Synapse,
+    prosody: Prosody,
+    app_service: AppService,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Site:
+    """Where this module runs its bridge."""
+    return Site(synapse, prosody, app_service, tmp_path_factory.mktemp("bridge"))
+
+
+@pytest.fixture(scope="module")
+async def practice(synapse: Synapse) -> AsyncIterator[Doctors]:
+    """Doctors who stay for a whole module."""
+    async with Doctors(synapse) as people:
+        yield people
+
+
+@pytest.fixture(scope="module")
+async def wards(prosody: Prosody) -> AsyncIterator[Colleagues]:
+    """Colleagues who stay for a whole module."""
+    async with Colleagues(prosody) as people:
+        yield people
+
+
+@pytest.fixture(scope="module")
+async def staff(practice: Doctors, wards: Colleagues) -> Staff:
+    return await Staff.hire(practice, wards)
