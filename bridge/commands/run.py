@@ -40,7 +40,7 @@ def run(
     from bridge.app import run as bridge
     from bridge.deadline import end_in_time
 
-    faulthandler.enable()  # systemd ends a process that hangs by SIGABRT: the log tells where it did
+    faulthandler.enable()  # systemd ends what hangs by SIGABRT: so the log tells where it hung
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_stopped(bridge(loaded), end_in_time))
 
