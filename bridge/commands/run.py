@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 
 import typer
@@ -40,7 +41,8 @@ def run(
     from bridge.app import run as bridge
     from bridge.deadline import end_in_time
 
-    faulthandler.enable()  # systemd ends what hangs by SIGABRT: so the log tells where it hung
+    if sys.__stderr__ is not None:  # systemd ends what hangs by SIGABRT: this tells where it hung
+        faulthandler.enable(sys.__stderr__)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_stopped(bridge(loaded), end_in_time))
 
