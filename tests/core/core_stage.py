@@ -10,7 +10,7 @@ from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import NOBODY, Watcher
-from bridge.intake import Intake
+from bridge.intake import Intake, IntakeWatcher
 from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
 from bridge.portals import Portals, WantedPortal
 from bridge.relay import Arrival, Duty, Relay
@@ -138,6 +138,8 @@ class Core:
         patience: Patience = QUICK,
         give_up_after_ms: int = 1_000_000,
         watcher: Watcher = NOBODY,
+        taken: Callable[[Sequence[Duty]], None] = lambda _: None,
+        intake_watchers: Sequence[IntakeWatcher] = (),
     ) -> None:
         self.database = database
         self.portals = Portals(database)
@@ -154,10 +156,11 @@ class Core:
             NAMES,
             lambda _: give_up_after_ms,
             watcher,
-            patience=patience,
+            taken,
+            patience,
         )
         self.lanes = Lanes(context, crashed=crashed)
-        self.intake = Intake(database, self.relay, self.deliver)
+        self.intake = Intake(database, self.relay, self.deliver, intake_watchers)
         self.delivered: list[Duty] = []
         self._tasks: list[asyncio.Task[None]] = []
 
