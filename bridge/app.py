@@ -32,6 +32,7 @@ from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.homeserver import Homeserver
 from bridge.matrix.outlet import MatrixOutlet
 from bridge.matrix.raw import JsonObject
+from bridge.matrix.retry_reactions import RetryReactions
 from bridge.matrix.rooms import Rooms
 from bridge.matrix.server import AppserviceServer
 from bridge.model import MATRIX, Place
@@ -43,6 +44,8 @@ from bridge.portal_rooms import PortalRooms
 from bridge.portals import PortalIndex, Portals, WantedPortal
 from bridge.relay import Relay
 from bridge.retention import Retention
+from bridge.status.service import Status
+from bridge.status_assembly import make_retry_reactions, make_status
 from bridge.store import runs
 from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
@@ -120,6 +123,8 @@ class _Parts:
     rooms: PortalRooms
     avatars: Avatars
     helpdesk: Helpdesk
+    status: Status
+    retry_reactions: RetryReactions
     server: AppserviceServer
     relay: Relay
     console: Console
@@ -137,28 +142,36 @@ class _Parts:
         names = {MATRIX: "Matrix"} | {each.id: each.name for each in loaded.networks.values()}
         outlets: dict[str, Outlet] = {}
         recorder = Recorder(database)
-        console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
-        context = LaneContext(
-            database, recorder, outlets.get, names, _keep_trying(loaded),
-            Watchers(console.watchers), console.backlog.taken,
-        )  # fmt: skip
-        lanes = Lanes(context, crashed=crashed)
-        relay = Relay(
-            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
-        )
-        intake = Intake(database, relay, lanes.take, console.intake_watchers)
-
         ids = GhostIds(config)
         connection = await stack.enter_async_context(
             Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
         )
         bot = ActingClient(connection, config.bot_id, config.bot_id)
+        status = make_status(
+            loaded, bot, database=database, portals=portals, board=board,
+            kept_ms=_keep_trying(loaded),
+        )  # fmt: skip
+        console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
+        context = LaneContext(
+            database, recorder, outlets.get, names, _keep_trying(loaded),
+            Watchers((*console.watchers, status.messages)), console.backlog.taken,
+        )  # fmt: skip
+        lanes = Lanes(context, crashed=crashed)
+        relay = Relay(
+            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
+        )
+        intake = Intake(database, relay, lanes.take, (*console.intake_watchers, status.unreadable))
+        retries = Retries(intake, portals, lanes)
+        retries.watch(status.messages.retried)
+        retry_reactions = make_retry_reactions(
+            bot, ids, database=database, portals=portals, retries=retries
+        )
         helpdesk = Helpdesk.make(
             loaded,
             bot,
             database=database,
             portals=portals,
-            retries=Retries(intake, portals, lanes),
+            retries=retries,
             board=board,
         )
         rooms = Rooms(bot, ids, helpdesk.chats.welcome)
@@ -182,7 +195,7 @@ class _Parts:
         transactions = Transactions(
             Converter(ids, helpdesk.hearing),
             intake,
-            _all(portal_rooms.observe, helpdesk.chats.observe),
+            _all(portal_rooms.observe, helpdesk.chats.observe, retry_reactions.observe),
             helpdesk.desk.offer,
         )
         doors = console.doors(portal_rooms.ready)
@@ -190,7 +203,8 @@ class _Parts:
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            avatars, helpdesk, server, relay, console, Pulse(homeserver.wait_until_up, board),
+            avatars, helpdesk, status, retry_reactions, server, relay, console,
+            Pulse(homeserver.wait_until_up, board),
             _retention(loaded, database, instruments.metrics),
         )  # fmt: skip
 
@@ -201,7 +215,7 @@ class _Parts:
         await self.lanes.resume()
         await self.database.run(self.console.backlog.load)
         follow = (self.lanes.follow, self.groups.follow, self.rooms.follow)
-        for watcher in (*follow, self.console.backlog.follow):
+        for watcher in (*follow, self.console.backlog.follow, self.status.messages.follow):
             self.portals.watch(watcher)
             watcher(PortalIndex(), self.portals.index)
         self.console.resumed = True
@@ -221,6 +235,8 @@ class _Parts:
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
                 self._start(group, "helpdesk", self.helpdesk.run())
+                self._start(group, "status", self.status.run(self.rooms.until_ready))
+                self._start(group, "retry reactions", self.retry_reactions.run())
                 self._start(group, "avatars", self.avatars.run(self.rooms.until_ready))
                 self._start(group, "pulse", self.pulse.run(self.rooms.until_ready))
                 self._start(group, "retention", self.retention.run())

@@ -219,11 +219,16 @@ class Network(Outlet, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the network, or one group on it, can be used now; `reason` is for people."""
+    """Whether the network, or one group on it, can be used now; `reason` is for people.
+
+    `lasting`: it will not pass by itself (the bridge is banned, a password is asked for): people
+    are told at once, and `reason` says who has to do what.
+    """
 
     up: bool
     reason: str = ""
     group: str | None = None
+    lasting: bool = False
 
 
 class Inlet(Protocol):

@@ -7,10 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -26,6 +28,7 @@ from bridge.config.duration import Duration, Span
 from bridge.config.picture_file import PictureFile
 from bridge.model import Direction
 from bridge.secret import Secret
+from bridge.status.picture import Telling
 
 
 def _address(url: str) -> str:
@@ -213,6 +216,48 @@ class Retention(Section):
     )
 
 
+def _zone(name: str) -> str:
+    """Raises ValueError for a time zone that is not known."""
+    if name == "UTC":
+        return name
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        msg = "this time zone is not known"
+        raise ValueError(msg) from None
+
+
+def _unread_off(written: object) -> object:
+    # YAML reads the bare word as a truth value
+    return "off" if written is False else written
+
+
+class Status(Section):
+    """What rooms are told about messages that did not get through, and networks that are away."""
+
+    after: Span = Field(
+        default=Duration(10),
+        description="How long a message may take before it is shown at it that it is late",
+        examples=["10s, or 1m"],
+    )
+    away_after: Span = Field(
+        default=Duration(180),
+        description="How long a network must be away before its rooms are told",
+        examples=["3m, or 90s"],
+    )
+    events: Annotated[Telling, BeforeValidator(_unread_off)] = Field(
+        default=Telling.FAULTS,
+        description="Which states clients are told as com.beeper.message_send_status: "
+        "off, faults or all",
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC",
+        max_length=100,
+        description="The zone of the times that rooms are told, by its name",
+        examples=["Europe/Berlin"],
+    )
+
+
 class Bot(Section):
     """How people speak to the bot."""
 
@@ -278,6 +323,7 @@ class Config(Section):
         default=True, description="on or off: whether /metrics tells figures, for Prometheus"
     )
     retention: Retention = Retention()
+    status: Status = Status()
     networks: dict[NetworkId, Network] = Field(
         default_factory=dict,
         description="Each key is a network's id: a-z, 0-9 and -, a letter first, at most 31",

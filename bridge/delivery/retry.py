@@ -62,9 +62,7 @@ class Retries:
         targets = self._targets(spot)
 
         def find(connection: Connection) -> Sequence[deliveries.FailedDelivery]:
-            message_id = notices.message_at(connection, spot.place_id, event_id)
-            if message_id is None:
-                message_id = notices.about(connection, event_id)
+            message_id = notices.subject_of(connection, spot.place_id, event_id)
             if message_id is None:
                 return ()
             return [

@@ -12,11 +12,11 @@ _KEYS_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """What a room was told about one of its messages.
+    """What a room was told about one of its messages: by a mark at it, and by a notice under it.
 
-    A text without its event id was about to be sent, and may have been. `revision` counts what
-    was sent, and makes the transaction ids; `thread_id` is where the notice is.
-    `open` while something still waits, so that the outcome changes what is shown.
+    A text without its event id was about to be sent, and may have been; an empty id means that it
+    could not be. `revision` counts what was sent, and makes the transaction ids. `mark_about`
+    stands for what the mark says, whatever its words. `open` while that will change.
     """
 
     message_id: int
@@ -25,16 +25,16 @@ class NoticeRow:
     open: bool = True
     revision: int = 0
     mark_text: str | None = None
+    mark_about: str | None = None
     mark_id: str | None = None
     notice_text: str | None = None
     notice_id: str | None = None
-    thread_id: str | None = None
     reported: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message that a room said, as far as its status needs it."""
+    """A message as it was said, as far as its status needs it."""
 
     message_id: int
     place_id: int
@@ -55,18 +55,20 @@ class Fate:
     created_at: int
 
 
-def message_at(connection: Connection, place_id: int, remote_id: str) -> int | None:
-    """The message that has this copy."""
-    return connection.scalar(
+def subject_of(connection: Connection, place_id: int, event_id: str) -> int | None:
+    """The message that has a copy with this id at a room, or that a notice there is about."""
+    found: int | None = connection.scalar(
         select(copies.c.message_id).where(
-            copies.c.place_id == place_id, copies.c.remote_id == remote_id
+            copies.c.place_id == place_id, copies.c.remote_id == event_id
         )
     )
-
-
-def about(connection: Connection, event_id: str) -> int | None:
-    """The message that a notice with this event id is about."""
-    return connection.scalar(select(notices.c.message_id).where(notices.c.notice_id == event_id))
+    if found is None:
+        found = connection.scalar(
+            select(notices.c.message_id).where(
+                notices.c.notice_id == event_id, notices.c.place_id == place_id
+            )
+        )
+    return found
 
 
 def payload(connection: Connection, message_id: int) -> tuple[str, bytes] | None:
@@ -82,9 +84,7 @@ def open_ids(connection: Connection) -> list[int]:
     # Written as the condition of the index, so that it is used
     return list(
         connection.scalars(
-            select(notices.c.message_id)
-            .where(text("open"))
-            .order_by(notices.c.message_id)
+            select(notices.c.message_id).where(text("open")).order_by(notices.c.message_id)
         )
     )
 
@@ -102,10 +102,10 @@ def load(connection: Connection, message_ids: Sequence[int]) -> dict[int, Notice
                 notices.c.open,
                 notices.c.revision,
                 notices.c.mark_text,
+                notices.c.mark_about,
                 notices.c.mark_id,
                 notices.c.notice_text,
                 notices.c.notice_id,
-                notices.c.thread_id,
                 notices.c.reported,
             ).where(notices.c.message_id.in_(some))
         )
@@ -122,10 +122,10 @@ def save(connection: Connection, rows: Iterable[NoticeRow]) -> None:
             "open": row.open,
             "revision": row.revision,
             "mark_text": row.mark_text,
+            "mark_about": row.mark_about,
             "mark_id": row.mark_id,
             "notice_text": row.notice_text,
             "notice_id": row.notice_id,
-            "thread_id": row.thread_id,
             "reported": row.reported,
         }
         for row in rows
@@ -141,11 +141,8 @@ def drop(connection: Connection, message_ids: Sequence[int]) -> None:
         connection.execute(delete(notices).where(notices.c.message_id.in_(some)))
 
 
-def said_in(
-    connection: Connection, message_ids: Sequence[int], rooms: Sequence[int]
-) -> dict[int, Told]:
-    """Those of these messages that were said in one of these rooms, with their event ids."""
-    wanted = set(rooms)
+def said(connection: Connection, message_ids: Sequence[int]) -> dict[int, Told]:
+    """Where each of these messages was said, and the id it has there."""
     return {
         row[0]: Told(*row)
         for some in _parts(message_ids)
@@ -163,7 +160,6 @@ def said_in(
             )
             .where(inbox.c.id.in_(some))
         )
-        if row[1] in wanted
     }
 
 
@@ -195,6 +191,7 @@ _LATE = (
         deliveries.c.state == literal_column(str(int(DeliveryState.PENDING))),
         deliveries.c.place_id == bindparam("place"),
         deliveries.c.id > bindparam("after"),
+        deliveries.c.created_at <= bindparam("late"),
     )
     .order_by(deliveries.c.id)
     .limit(bindparam("limit"))
@@ -211,10 +208,15 @@ class Waiting:
     said_at: int
 
 
-def waiting(connection: Connection, place_id: int, *, after: int, limit: int) -> Sequence[Waiting]:
-    """The deliveries that wait for a place, oldest first, with an id above `after`."""
-    rows = connection.execute(_LATE, {"place": place_id, "after": after, "limit": limit})
-    return [Waiting(*row) for row in rows]
+def waiting(
+    connection: Connection, place_id: int, *, after: int, late: int, limit: int
+) -> Sequence[Waiting]:
+    """The deliveries that have waited for a place since `late`, in milliseconds, or longer.
+
+    Oldest first, with an id above `after`.
+    """
+    values = {"place": place_id, "after": after, "late": late, "limit": limit}
+    return [Waiting(*row) for row in connection.execute(_LATE, values)]
 
 
 def _parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:

@@ -154,10 +154,10 @@ notices = Table(
     Column("open", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("mark_text", Text),
+    Column("mark_about", Text),
     Column("mark_id", Text),
     Column("notice_text", Text),
     Column("notice_id", Text, index=True),
-    Column("thread_id", Text),
     Column("reported", String(20)),
     Index(
         "ix_notices_open", "message_id", sqlite_where=text("open"), postgresql_where=text("open")

@@ -114,10 +114,10 @@ def upgrade() -> None:
         sa.Column("open", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("mark_text", sa.Text(), nullable=True),
+        sa.Column("mark_about", sa.Text(), nullable=True),
         sa.Column("mark_id", sa.Text(), nullable=True),
         sa.Column("notice_text", sa.Text(), nullable=True),
         sa.Column("notice_id", sa.Text(), nullable=True),
-        sa.Column("thread_id", sa.Text(), nullable=True),
         sa.Column("reported", sa.String(length=20), nullable=True),
         sa.PrimaryKeyConstraint("message_id", name="pk_notices"),
     )
