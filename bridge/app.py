@@ -172,6 +172,7 @@ class _Parts:
             database=database,
             portals=portals,
             retries=retries,
+            record=recorder.flush,
             board=board,
         )
         rooms = Rooms(bot, ids, helpdesk.chats.welcome)

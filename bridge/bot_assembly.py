@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bridge.bot.desk import Desk
 from bridge.bot.parse import Grammar
 from bridge.bot.permissions import Permissions
-from bridge.bot.ports import KnownNetwork, Retries
+from bridge.bot.ports import KnownNetwork, Record, Retries
 from bridge.bot.registry import MANUALS, Tools, make_commands
 from bridge.bot.standing import Standing
 from bridge.config.load import LoadedConfig
@@ -43,6 +43,7 @@ class Helpdesk:
         database: Database,
         portals: Portals,
         retries: Retries,
+        record: Record,
         board: HealthBoard,
     ) -> "Helpdesk":
         """The bot for a configuration, acting through `client`."""
@@ -65,7 +66,7 @@ class Helpdesk:
         def is_portal(room_id: str) -> bool:
             return portals.index.at(Place(MATRIX, room_id)) is not None
 
-        tools = Tools(database, portals, networks, standing, retries, rooms, prefix)
+        tools = Tools(database, portals, networks, standing, retries, rooms, record, prefix)
         desk = Desk(
             database,
             lambda: portals.index,

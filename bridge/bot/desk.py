@@ -76,7 +76,7 @@ class Desk:
         try:
             self._queue.put_nowait(told)
         except asyncio.QueueFull:
-            log.warning("command_dropped", room=told.room_id, event=told.event_id)
+            log.warning("command_dropped", room=told.room_id, event_id=told.event_id)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -86,12 +86,12 @@ class Desk:
                 await self._handle(told)
             except Exception as error:
                 if not isinstance(error, ConsiliumError):
-                    log.exception("command_not_answered", event=told.event_id)
+                    log.exception("command_not_answered", event_id=told.event_id)
                     continue
                 log.warning(
                     "command_not_answered",
                     room=told.room_id,
-                    event=told.event_id,
+                    event_id=told.event_id,
                     reason=str(error),
                 )
 
@@ -135,7 +135,7 @@ class Desk:
             log.error("command_failed", command=spoken.command, reason="it took too long")
             return Answer.of("That took too long. Look with a status command whether it was done.")
         except Exception:
-            log.exception("command_failed", command=spoken.command, event=told.event_id)
+            log.exception("command_failed", command=spoken.command, event_id=told.event_id)
             return Answer.of("Something went wrong in me. Tell whoever runs the bridge.")
 
     async def _obey(
@@ -162,7 +162,7 @@ class Desk:
             spoken.arguments,
             told.reply_to or told.thread,
         )
-        log.info("command", command=manual.name, asker=told.asker, event=told.event_id)
+        log.info("command", command=manual.name, asker=told.asker, event_id=told.event_id)
         return await command.run(request)
 
     async def _rank(self, told: Told, portal: Portal | None) -> Rank:

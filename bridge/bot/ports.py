@@ -1,6 +1,6 @@
 """What the bot needs from the outside: the rooms it is in, and second tries."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,14 @@ class Retries(Protocol):
     async def room(self, room_id: str) -> int:
         """Try everything again that was set aside in a portal."""
         ...
+
+
+Record = Callable[[], Awaitable[None]]
+"""Writes down what became of deliveries up to now, so that the database tells of it.
+
+Raises:
+    StoreError: the database failed.
+"""
 
 
 @dataclass(frozen=True, slots=True)

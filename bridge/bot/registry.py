@@ -13,7 +13,7 @@ from bridge.bot.commands.places import Networks
 from bridge.bot.commands.retry import Retry
 from bridge.bot.commands.status import Status
 from bridge.bot.commands.unlink import Unlink
-from bridge.bot.ports import Retries, Rooms
+from bridge.bot.ports import Record, Retries, Rooms
 from bridge.bot.standing import Standing
 from bridge.portals import Portals
 from bridge.store.database import Database
@@ -35,6 +35,7 @@ class Tools:
     standing: Standing
     retries: Retries
     rooms: Rooms
+    record: Record
     prefix: str
 
 
@@ -43,9 +44,9 @@ def make_commands(tools: Tools) -> Mapping[str, Command]:
     portals, networks, prefix = tools.portals, tools.networks, tools.prefix
     commands: Sequence[Command] = (
         Help(MANUALS, prefix),
-        Status(tools.database, lambda: portals.index, tools.standing, networks),
+        Status(tools.database, lambda: portals.index, tools.standing, networks, tools.record),
         Links(lambda: portals.index, networks),
-        Retry(tools.retries, tools.rooms),
+        Retry(tools.retries, tools.rooms, tools.record),
         MakeLink(portals, networks, tools.rooms, prefix),
         Unlink(portals, networks, prefix),
         Redirect(portals, networks, prefix),

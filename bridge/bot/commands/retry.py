@@ -5,7 +5,7 @@ from typing import ClassVar
 from bridge.bot.answers import Answer
 from bridge.bot.command import Manual, Request, Unfit
 from bridge.bot.permissions import Rank
-from bridge.bot.ports import Retries, Rooms
+from bridge.bot.ports import Record, Retries, Rooms
 
 
 class Retry:
@@ -21,9 +21,10 @@ class Retry:
         ),
     )
 
-    def __init__(self, retries: Retries, rooms: Rooms) -> None:
+    def __init__(self, retries: Retries, rooms: Rooms, record: Record) -> None:
         self._retries = retries
         self._rooms = rooms
+        self._record = record
 
     async def run(self, request: Request) -> Answer:
         """See `Command.run`."""
@@ -31,6 +32,7 @@ class Retry:
             raise Unfit(
                 "No group is linked to this room.", "Write it in the room that it is about."
             )
+        await self._record()
         if request.about is not None:
             return await self._message(request, request.about)
         if not request.rank.covers(Rank.MODERATOR):

@@ -7,6 +7,7 @@ from bridge.bot.answers import Answer, Block, Piece, words
 from bridge.bot.command import Manual, Request
 from bridge.bot.commands.places import DIRECTIONS, Networks, group_name, portal_name
 from bridge.bot.permissions import Rank
+from bridge.bot.ports import Record
 from bridge.bot.standing import Standing, State, lasting
 from bridge.clock import now_ms
 from bridge.model import Place
@@ -43,8 +44,10 @@ class Status:
         index: Callable[[], PortalIndex],
         standing: Standing,
         networks: Networks,
+        record: Record,
     ) -> None:
         self._database = database
+        self._record = record
         self._index = index
         self._standing = standing
         self._networks = networks
@@ -80,6 +83,7 @@ class Status:
 
     async def _load(self, portals: Sequence[Portal]) -> _Queues:
         numbers = [link.place_id for portal in portals for link in portal.links]
+        await self._record()
         numbers += [each.room_place_id for each in portals if each.room_place_id is not None]
         return await self._database.run(lambda c: queues.load(c, numbers))
 
