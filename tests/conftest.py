@@ -1,12 +1,15 @@
 """The real servers that tests talk to: each starts once, when the first test asks for it."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.appservice import AppService, app_services
 from sandbox.hospital import HOSPITALS
 from sandbox.people import Colleagues, Doctors
+from sandbox.postgres import Postgres
 from sandbox.prosody import Prosody
 from sandbox.synapse import Synapse
 
@@ -50,6 +53,21 @@ async def prosody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
     """The XMPP services of both hospitals. Who stops or pauses it starts it again."""
     async with Prosody.of(HOSPITALS, tmp_path_factory.mktemp("prosody")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def reachable() -> Iterator[Path]:
+    """A folder that other users of this machine can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="consilium-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@pytest.fixture(scope="session")
+async def postgres(reachable: Path) -> AsyncIterator[Postgres]:
+    async with Postgres(reachable / "postgres") as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Databases, SQLite and PostgreSQL: what runs on one has to run on the other."""
 
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +26,6 @@ def logged() -> Iterator[list[EventDict]]:
     """What is logged, which is not printed."""
     with capture_logs() as entries:
         yield entries
-
-
-@pytest.fixture(scope="session")
-def reachable() -> Iterator[Path]:
-    """A folder that other users of this machine can reach, unlike pytest's own."""
-    with tempfile.TemporaryDirectory(prefix="consilium-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        yield directory
-
-
-@pytest.fixture(scope="session")
-async def postgres(reachable: Path) -> AsyncIterator[Postgres]:
-    async with Postgres(reachable / "postgres") as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=SERVERS)
