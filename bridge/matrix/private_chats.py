@@ -55,7 +55,7 @@ class PrivateChats:
         if raw.get("type") != "m.room.member" or raw.get("state_key") == self._bot.user_id:
             return
         room_id = text_at(raw, "room_id")
-        if object_at(raw, "content").get("membership") not in {"leave", "ban"}:
+        if text_at(object_at(raw, "content"), "membership") not in {"leave", "ban"}:
             return
         if room_id and not self._is_portal(room_id):
             try:
