@@ -22,6 +22,7 @@ class Site:
     prosody: Prosody
     app_service: AppService
     directory: Path
+    database_url: str = "sqlite:///consilium.db"
 
     def bridge(
         self,
@@ -35,6 +36,7 @@ class Site:
             self.synapse.server_name,
             networks or component_networks(self.prosody),
             portals,
+            self.database_url,
         )
         return Bridge(self.directory, config)
 

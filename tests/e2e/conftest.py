@@ -1,6 +1,7 @@
 """Every test below this folder talks to real servers."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from bridge_runs import Site
 
 from sandbox.appservice import AppService
 from sandbox.people import Colleagues, Doctors
+from sandbox.postgres import Postgres
 from sandbox.prosody import Prosody
 from sandbox.staff import Staff
 from sandbox.synapse import Synapse
@@ -30,6 +32,14 @@ async def site(
 ) -> Site:
     """Where this module runs its bridge."""
     return Site(synapse, prosody, app_service, tmp_path_factory.mktemp("bridge"))
+
+
+@pytest.fixture(scope="module")
+async def site_on_postgres(site: Site, postgres: Postgres) -> Site:
+    """The same, where the bridge keeps everything in a PostgreSQL database of its own."""
+    name = f"bridge_{site.app_service.id}"
+    await postgres.execute(f"CREATE DATABASE {name}")
+    return replace(site, database_url=postgres.url(name))
 
 
 @pytest.fixture(scope="module")
