@@ -219,7 +219,6 @@ async def test_only_an_admin_links_redirects_and_unlinks(
     staff: Staff,
     wards: Colleagues,
     root: MatrixUser,
-    site: Site,
 ) -> None:
     group = wards.new_room(HOSPITAL_A)
     await staff.chiara.create_room(group, CHIARA)

@@ -15,8 +15,8 @@ class Retry:
         "retry",
         "try again what did not get through",
         details=(
-            "As a reply to a message: that one. For its author and the room's moderators.",
-            "By itself: all that was not delivered in this room. For the room's moderators.",
+            "Below a message, as a reply or in its thread: that one. For its author and moderators.",
+            "By itself: all that was not delivered in this room. For its moderators.",
             "What still waits is tried at once as well.",
         ),
     )
