@@ -249,7 +249,7 @@ def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever it holds
 
 
 def _representable(found: Any) -> Any:  # noqa: ANN401
-    """The same without lone surrogates and numbers that are none, which no one could pass on."""
+    """The same without lone surrogates and numbers that no one could pass on."""
     match found:
         case str():
             return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -260,7 +260,7 @@ def _representable(found: Any) -> Any:  # noqa: ANN401
         case float() if not math.isfinite(found):
             return None
         case int() if not _INT_MIN <= found <= _INT_MAX:
-            return None
+            return max(_INT_MIN, min(found, _INT_MAX))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 from aiohttp import web
 from matrix_fakes import HS_TOKEN, config
@@ -205,7 +206,9 @@ async def test_one_event_that_nobody_could_pass_on_holds_up_no_other(door: Door)
     body = rb'{"events":[{"body":"\ud800 \ud83c\udf6c","n":NaN,"i":1e999,"k":%s},{"n":1}]}'
     assert (await door.push(body.replace(b"%s", b"9" * 30))).status == 200
     ((_, events, _),) = door.sink.taken
-    assert events == [{"body": "\ufffd \U0001f36c", "n": None, "i": None, "k": None}, {"n": 1}]
+    largest = events[0].pop("k")
+    assert orjson.loads(orjson.dumps(largest)) == largest > 2**62
+    assert events == [{"body": "\ufffd \U0001f36c", "n": None, "i": None}, {"n": 1}]
 
 
 # --- sizes --------------------------------------------------------------------------------------
