@@ -17,6 +17,18 @@ WRITE_ANEW: Final = (
 )
 
 
+def reached_all_the_same(answer: Answer) -> bool:
+    """Whether a ping that is answered with a failure has reached the bridge.
+
+    Synapse uses a successful ping to hurry on what waits for the bridge, and fails when that has
+    begun in this moment by itself: with twisted's AlreadyCalled.
+    """
+    body = answer.body or {}
+    return text_at(body, "errcode") == "M_CONNECTION_FAILED" and text_at(body, "error").startswith(
+        ("AlreadyCalled", "AlreadyCancelled")
+    )
+
+
 def ping_fault(answer: Answer, config: Config) -> HomeserverError:
     """The error to raise for an answer to a ping that is not 200."""
     service, body = config.appservice, answer.body or {}

@@ -151,6 +151,15 @@ async def test_every_way_in_which_a_ping_fails_has_its_sentence(
     assert finding.advice
 
 
+async def test_a_ping_that_arrives_while_synapse_repeats_by_itself_is_well(
+    scripted: ScriptedHomeserver, homeserver: Homeserver
+) -> None:
+    recognised(scripted)
+    error = "AlreadyCalled: Tried to cancel an already-called event."
+    scripted.answer("POST", "/ping", Reply(502, {"errcode": "M_CONNECTION_FAILED", "error": error}))
+    assert (await homeserver.diagnose()).ok
+
+
 async def test_it_waits_for_a_homeserver_that_is_not_up_yet(
     scripted: ScriptedHomeserver, homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
