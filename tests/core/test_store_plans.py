@@ -7,7 +7,7 @@ from core_stage import ANNA, BERT, DOCTOR
 from sqlalchemy import Connection, event, text
 
 from bridge.model import Author
-from bridge.store import deliveries, members, messages
+from bridge.store import deliveries, members, messages, notices, room_notices
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery, Outcome
 from bridge.store.messages import CopyRow
@@ -28,6 +28,13 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     ),
     "members of a place": lambda c: members.load(c, 2),
     "members who came and went": lambda c: members.write(c, 2, here=[ANNA], gone=[BERT, DOCTOR]),
+    "deliveries that are late": lambda c: notices.waiting(c, 3, after=10, late=0, limit=100),
+    "what was told": lambda c: notices.load(c, [4, 5, 6]),
+    "where messages were said": lambda c: notices.said(c, [4, 5, 6]),
+    "what became of messages": lambda c: notices.fates(c, [4, 5, 6]),
+    "what a notice is about": lambda c: notices.subject_of(c, 1, "$notice"),
+    "what is kept": lambda c: room_notices.kept(c, [1, 2], 0),
+    "what was given up": lambda c: room_notices.set_aside(c, [1, 2], 0, 1),
     "deliveries in doubt": lambda c: deliveries.stored(c, [4, 5, 6]),
 }
 
@@ -46,6 +53,8 @@ async def test_no_query_reads_a_whole_table(database: Database, server: str, nam
             members.write(connection, place_id, here=crowd, gone=[])
         inbox = "INSERT INTO inbox (id, place_id, kind, payload, received_at, state)"
         connection.execute(text(f"{inbox} SELECT id, 1, 'message', '', 0, 1 FROM deliveries"))
+        told = [notices.NoticeRow(n, 1, f"$m{n}", n > 4900, notice_id=f"$n{n}") for n in rows]
+        notices.save(connection, told)
         connection.execute(text("ANALYZE"))
 
     def watch(connection: Connection) -> None:
