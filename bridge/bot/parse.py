@@ -56,6 +56,11 @@ class Grammar:
         self._prefix = prefix
         self._names = sorted({name.strip() for name in names} - {""}, key=len, reverse=True)
         self._folded_names = {name.casefold() for name in self._names}
+        self._starts = {start for word in (prefix, *self._names) for start in _cases(word[0])}
+
+    def may_concern(self, text: str) -> bool:
+        """Whether it is worth a closer look: False only if `in_room` finds nothing. Quick."""
+        return text[:1] in self._starts or text[:1].isspace()
 
     def in_room(self, text: str, *, mentioned: bool = False) -> Spoken | None:
         """The command in a text said in the room of a portal; None if it is ordinary text.
@@ -136,6 +141,10 @@ class Grammar:
     def _known(self, word: str) -> str | None:
         folded = word.casefold().rstrip(_PUNCTUATION)
         return folded if folded in self._commands else None
+
+
+def _cases(letter: str) -> tuple[str, str, str]:
+    return letter, letter.lower(), letter.upper()
 
 
 def _line(text: str) -> str:

@@ -11,6 +11,7 @@ from bridge.bot.ports import Told
 from bridge.matrix.raw import JsonObject, object_at, text_at
 from bridge.model import Message
 
+_QUOTATION: Final = "> "
 _FALLBACK_LINES_MAX: Final = 200
 
 
@@ -36,13 +37,15 @@ class Hearing:
         """
         if content.get("msgtype") != "m.text":
             return None
-        relation = object_at(content, "m.relates_to")
-        reply_to, thread = _answered(relation)
         text = text_at(content, "body")
+        portal = self._is_portal(message.place.id)
+        if portal and not (self._grammar.may_concern(text) or text.startswith(_QUOTATION)):
+            return None
+        reply_to, thread = _answered(object_at(content, "m.relates_to"))
         if reply_to is not None or thread is not None:
             text = _without_fallback(text)
         spoken = self._grammar.in_room(text, mentioned=self._mentioned(content))
-        if spoken is None and self._is_portal(message.place.id):
+        if spoken is None and portal:
             return None
         return Told(message.place.id, message.id, message.author.id, text, spoken, thread, reply_to)
 
@@ -83,8 +86,10 @@ def _without_fallback(text: str) -> str:
 
     https://spec.matrix.org/v1.12/client-server-api/#fallbacks-for-rich-replies
     """
-    if not text.startswith("> "):
+    if not text.startswith(_QUOTATION):
         return text
     lines = text.split("\n", _FALLBACK_LINES_MAX)
-    start = next((at for at, line in enumerate(lines) if not line.startswith("> ")), len(lines))
+    start = next(
+        (at for at, line in enumerate(lines) if not line.startswith(_QUOTATION)), len(lines)
+    )
     return "\n".join(lines[start:]).strip("\n")

@@ -137,6 +137,12 @@ def test_no_text_makes_it_fail(text: str, mentioned: bool) -> None:
             assert len(found.written) <= 30
 
 
+@given(TEXTS, st.booleans())
+def test_nothing_is_passed_over_without_a_closer_look(text: str, mentioned: bool) -> None:
+    if GRAMMAR.in_room(text, mentioned=mentioned) is not None:
+        assert GRAMMAR.may_concern(text)
+
+
 @given(TEXTS)
 def test_a_text_without_sign_and_name_is_for_everyone(text: str) -> None:
     begins = text.strip().casefold()
