@@ -15,7 +15,7 @@ class Retry:
         "retry",
         "try again what did not get through",
         details=(
-            "Below a message, as a reply or in its thread: that one. For its author and moderators.",
+            "Below a message, as a reply or in its thread: that one. For author and moderators.",
             "By itself: all that was not delivered in this room. For its moderators.",
             "What still waits is tried at once as well.",
         ),
