@@ -45,6 +45,7 @@ class Connection:
         self.url = url
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._session: aiohttp.ClientSession | None = None
+        self._has_answered = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,13 +130,17 @@ class Connection:
             ) as response:
                 content = await response.read()
         except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"The homeserver is not reachable at {self.url}.") from error
+            # aiohttp sends a request again by itself when a connection that was kept breaks over
+            # it: the homeserver may have done what it was asked before it went down.
+            sentence = f"The homeserver is not reachable at {self.url}."
+            raise Unreachable(sentence, doubtful=self._has_answered) from error
         except TimeoutError as error:
             sentence = f"The homeserver at {self.url} does not answer."
             raise Unreachable(sentence, doubtful=True) from error
         except aiohttp.ClientError as error:
             sentence = f"The connection to the homeserver at {self.url} broke."
             raise Unreachable(sentence, doubtful=True) from error
+        self._has_answered = True
         return Answer(response.status, _parsed(content), response.headers.get("Retry-After"))
 
     def _granted(self, answer: Answer) -> JsonObject:

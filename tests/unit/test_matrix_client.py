@@ -225,6 +225,26 @@ async def test_a_connection_that_breaks_leaves_a_doubt() -> None:
     assert caught.value.doubtful
 
 
+async def test_a_homeserver_that_goes_down_over_a_request_leaves_a_doubt() -> None:
+    """The HTTP library asks again when a connection in use breaks: then nobody listens any more."""
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_id": "$1"}'
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(answer)
+        await reader.readuntil(b"}")
+        server.close()
+        writer.close()
+
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with acting_bot(config(f"http://127.0.0.1:{port}")) as bot:
+            assert await say(bot) == "$1"
+            with pytest.raises(Unreachable, match="not reachable") as caught:
+                await say(bot)
+    assert caught.value.doubtful
+
+
 async def test_a_homeserver_that_does_not_answer_leaves_a_doubt() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
