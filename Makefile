@@ -2,7 +2,7 @@
 # ARGS is handed on, e.g. `make demo ARGS=--once` or `make test ARGS="-k xmpp -x"`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test torture lint bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ lint: setup ## Check style, format and types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
+
+torture: setup ## Kill, pause and restart everything under load, and count what is lost (10 minutes)
+	@.venv/bin/python -m torture $(ARGS)
 
 bench: setup ## Measure speed, latency and memory
 	@.venv/bin/python -m bench $(ARGS)

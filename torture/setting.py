@@ -1,0 +1,32 @@
+"""How big and how long a trial is."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One trial.
+
+    `per_second` messages are said in all, for `seconds`; `kills` is how often the bridge is killed
+    meanwhile, `rounds` how often each kind of fault is injected; `patience` is how many seconds the
+    last message may take after that.
+    """
+
+    portals: int = 10
+    per_second: float = 20.0
+    seconds: float = 600.0
+    kills: int = 33
+    rounds: int = 5
+    patience: float = 240.0
+    postgresql: bool = False
+    dead_network: bool = False
+
+    @property
+    def calm(self) -> "Setting":
+        """The same without any fault."""
+        return replace(self, kills=0, rounds=0)
+
+
+LONG: Final = Setting()
+SHORT: Final = Setting(seconds=30.0, kills=3, rounds=1, patience=90.0)

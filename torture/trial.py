@@ -1,0 +1,124 @@
+"""One trial: load and chaos, then calm, then the comparison of all archives."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from torture import archives
+from torture.archives import Shown
+from torture.cast import Side
+from torture.chaos import Chaos
+from torture.ears import Spot
+from torture.load import Load
+from torture.schedule import Fault, Schedule
+from torture.setting import Setting
+from torture.verdict import Kind, Verdict, judge
+from torture.ward import Ward, opened
+
+_POLL_SECONDS: Final = 1.0
+_SETTLE_SECONDS: Final = 3.0
+"""After the last message has arrived everywhere: for what may come twice."""
+_LAST_HOPE_SECONDS: Final = 10.0
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a trial. `ended_by_itself` are the exit statuses of a bridge that was not told
+    to end; `tracebacks` counts those in its log.
+    """
+
+    verdict: Verdict
+    seconds: float
+    kills: int
+    faults: Mapping[Fault, int]
+    ended_by_itself: Sequence[int]
+    tracebacks: int
+    log: Path
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.verdict.good and not self.tracebacks
+
+
+async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outcome:
+    """Run a trial in a directory.
+
+    Raises:
+        sandbox.process.ProcessError: a server, or the bridge, did not start.
+        TimeoutError: the bridge did not come into its rooms.
+    """
+    schedule = Schedule.draw(setting, seed)
+    began = time.monotonic()
+    async with opened(directory, setting) as ward:
+        tell(f"ready after {time.monotonic() - began:.1f} s; seed {seed}")
+        chaos, load = Chaos(ward, schedule, tell), Load(ward, setting, seed)
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(ward.subject.keep_running())]
+            background += [group.create_task(each.stay()) for each in ward.colleagues.values()]
+            background.append(group.create_task(next(iter(ward.doctors.values())).listen()))
+            async with asyncio.TaskGroup() as storm:
+                storm.create_task(chaos.run())
+                storm.create_task(load.run())
+            tell(f"calm; {sum(load.said.values())} messages were said")
+            verdict = await _compare(ward, load, setting.patience, tell)
+            for task in background:
+                task.cancel()
+    log = ward.subject.bridge.log_file
+    return Outcome(
+        verdict,
+        time.monotonic() - began,
+        ward.subject.kills,
+        chaos.done,
+        ward.subject.ended_by_itself,
+        log.read_text(errors="replace").count("Traceback"),
+        log,
+    )
+
+
+async def _compare(ward: Ward, load: Load, patience: float, tell: Told) -> Verdict:
+    deadline = time.monotonic() + patience
+    spots = [Spot(portal, side) for portal in ward.rooms for side in Side]
+    for colleague in ward.colleagues.values():
+        async with asyncio.timeout(patience):
+            await colleague.until_inside()
+    behind = spots
+    while time.monotonic() < deadline:
+        behind = [spot for spot in behind if not await _is_complete(ward, spot, load.said)]
+        if not behind:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    if behind:
+        tell("the last messages have not arrived at: " + ", ".join(map(_name, behind)))
+    await asyncio.sleep(_SETTLE_SECONDS)
+    verdict = await _judge(ward, spots, load)
+    if verdict.count(Kind.LOST):
+        await asyncio.sleep(_LAST_HOPE_SECONDS)
+        verdict = await _judge(ward, spots, load)
+    return verdict
+
+
+async def _is_complete(ward: Ward, spot: Spot, said: Mapping[tuple[int, str], int]) -> bool:
+    """Whether everyone's last message has arrived at a place."""
+    shown = {each.utterance for each in await archives.newest(ward, spot)}
+    last = {key[1]: number for key, number in said.items() if key[0] == spot.portal}
+    return all(
+        any((each.author, each.number) == (author, number) for each in shown)
+        for author, number in last.items()
+    )
+
+
+async def _judge(ward: Ward, spots: Sequence[Spot], load: Load) -> Verdict:
+    places: dict[Spot, Sequence[Shown]] = {}
+    for spot in spots:
+        places[spot] = await archives.read(ward, spot)
+    return judge(places, load.said, ward.ears)
+
+
+def _name(spot: Spot) -> str:
+    return f"case {spot.portal} on {spot.side.value}"
