@@ -161,7 +161,7 @@ class _Parts:
             lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
         )
         intake = Intake(database, relay, lanes.take, (*console.intake_watchers, status.unreadable))
-        retries = Retries(intake, portals, lanes)
+        retries = Retries(intake, portals, lanes, recorder.flush)
         retries.watch(status.messages.retried)
         retry_reactions = make_retry_reactions(
             bot, ids, database=database, portals=portals, retries=retries

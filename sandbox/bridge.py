@@ -28,7 +28,7 @@ class BridgeConfig:
     """What goes into the configuration file: the app service, the networks and the portals.
 
     Each portal maps a Matrix room to the groups `(network, group, direction)` linked to it; an
-    empty direction is left out of the file.
+    empty direction is left out of the file. `more` are further sections.
     """
 
     app_service: AppService
@@ -37,6 +37,7 @@ class BridgeConfig:
     networks: Mapping[str, Mapping[str, Any]]
     portals: Mapping[str, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
     database_url: str = "sqlite:///consilium.db"
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """The file's content."""
@@ -62,6 +63,7 @@ class BridgeConfig:
                 }
                 for room, links in self.portals.items()
             ],
+            **self.more,
         }
 
     def write(self, path: Path) -> Path:

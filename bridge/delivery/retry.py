@@ -1,6 +1,6 @@
 """Trying again what was set aside: the one service behind `!retry`, reactions and pages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -32,12 +32,21 @@ class Retries:
         intake: relays, and so gives out the new numbers in turn with what arrives.
         portals: which places belong to a room, and may be sent to.
         lanes: told to try at once.
+        record: writes down what became of deliveries up to now, so that what was set aside a
+            moment ago is found.
     """
 
-    def __init__(self, intake: Intake, portals: Portals, lanes: Lanes) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        portals: Portals,
+        lanes: Lanes,
+        record: Callable[[], Awaitable[None]],
+    ) -> None:
         self._intake = intake
         self._portals = portals
         self._lanes = lanes
+        self._record = record
         self._watchers: list[Retried] = []
 
     def watch(self, watcher: Retried) -> None:
@@ -60,6 +69,7 @@ class Retries:
         if (spot := self._spot(room_id)) is None:
             return 0
         targets = self._targets(spot)
+        await self._record()
 
         def find(connection: Connection) -> Sequence[deliveries.FailedDelivery]:
             message_id = notices.subject_of(connection, spot.place_id, event_id)
@@ -87,6 +97,7 @@ class Retries:
         if (spot := self._spot(room_id)) is None:
             return 0
         targets = sorted(self._targets(spot))
+        await self._record()
         count = 0
         while duties := await self._put_back(
             lambda c: deliveries.failed(c, place_ids=targets, limit=_AT_ONCE)

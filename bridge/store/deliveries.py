@@ -147,7 +147,7 @@ def failed(
             inbox.c.payload,
         )
         .join(inbox, inbox.c.id == deliveries.c.message_id)
-        .where(deliveries.c.state == int(DeliveryState.FAILED))
+        .where(deliveries.c.state == literal_column(str(int(DeliveryState.FAILED))))
     )
     if message_id is not None:
         query = query.where(deliveries.c.message_id == message_id)

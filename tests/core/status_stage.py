@@ -113,7 +113,9 @@ class Stage:
             intake_watchers=(self.status.unreadable,),
             **options,
         )
-        self.retries = Retries(self.core.intake, self.core.portals, self.core.lanes)
+        self.retries = Retries(
+            self.core.intake, self.core.portals, self.core.lanes, self.core.recorder.flush
+        )
         self.retries.watch(self.status.messages.retried)
 
     async def start(self, wanted: Sequence[WantedPortal] | None = None) -> None:

@@ -97,7 +97,7 @@ class Stage:
             core.portals,
             {id_: KnownNetwork(id_, name, normalise) for id_, name in NAMES.items()},
             self.standing,
-            Retries(core.intake, core.portals, core.lanes),
+            Retries(core.intake, core.portals, core.lanes, core.recorder.flush),
             self.rooms,
             core.recorder.flush,
             "!",

@@ -26,7 +26,7 @@ from bridge.store import deliveries, notices
 
 
 def retries(core: Core) -> Retries:
-    return Retries(core.intake, core.portals, core.lanes)
+    return Retries(core.intake, core.portals, core.lanes, core.recorder.flush)
 
 
 async def refused(core: Core, outlet: ScriptedOutlet, *numbers: int) -> None:
