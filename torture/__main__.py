@@ -7,16 +7,18 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bridge.errors import leaves
+from torture.backlog import drain
 from torture.schedule import Schedule
 from torture.setting import LONG, SHORT, Setting
-from torture.table import offences, outcome_table, show
+from torture.table import delay_table, offences, outcome_table, show
 from torture.trial import hold
 
 
@@ -27,6 +29,10 @@ def main(  # noqa: PLR0913 - options
     seed: Annotated[int | None, typer.Option(help="Repeat the schedule of this seed")] = None,
     seconds: Annotated[float | None, typer.Option(help="How long to talk")] = None,
     postgresql: Annotated[bool, typer.Option("--postgresql", help="On PostgreSQL")] = False,
+    dead_network: Annotated[
+        bool, typer.Option("--dead-network", help="Compare delays with a network that is dead")
+    ] = False,
+    backlog: Annotated[int, typer.Option(help="Start with so many undelivered messages")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep logs and data")] = False,
 ) -> None:
     """Torture the bridge between a real Synapse and a real Prosody, and count what it loses."""
@@ -35,24 +41,52 @@ def main(  # noqa: PLR0913 - options
         setting = replace(setting, seconds=seconds)
     if calm:
         setting = setting.calm
-    _finish(_trial(setting, secrets.randbelow(10**6) if seed is None else seed), keep=keep)
-
-
-def _trial(setting: Setting, seed: int) -> tuple[bool, Path]:
+    if seed is None:
+        seed = secrets.randbelow(10**6)
     directory = Path(tempfile.mkdtemp(prefix="consilium-torture-"))
     directory.chmod(0o755)  # for PostgreSQL, which runs as a user of its own
-    show(f"seed {seed}; in {directory}", *Schedule.draw(setting, seed).lines())
-    try:
-        outcome = asyncio.run(hold(directory, setting, seed, show))
-    except Exception as error:  # noqa: BLE001 - whatever broke it, the directory has to be told
-        show(*(f"The trial broke: {type(each).__name__} {each}" for each in leaves(error)))
-        return False, directory
+    show(f"in {directory}")
+    if backlog:
+        work = _drain(directory, backlog)
+    elif dead_network:
+        work = _compare_dead(directory, setting.calm, seed)
+    else:
+        work = _trial(directory, setting, seed)
+    _finish(directory, work, keep=keep)
+
+
+async def _trial(directory: Path, setting: Setting, seed: int) -> bool:
+    show(f"seed {seed}", *Schedule.draw(setting, seed).lines())
+    outcome = await hold(directory, setting, seed, show)
     show(outcome_table(outcome), *offences(outcome))
-    return outcome.good, directory
+    return outcome.good
 
 
-def _finish(result: tuple[bool, Path], *, keep: bool) -> None:
-    good, directory = result
+async def _compare_dead(directory: Path, setting: Setting, seed: int) -> bool:
+    good, rows = True, []
+    for dead in (False, True):
+        part = directory / ("dead" if dead else "alive")
+        part.mkdir()
+        outcome = await hold(part, replace(setting, dead_network=dead), seed, show)
+        rows.append(("with a dead network" if dead else "without", outcome))
+        show(*offences(outcome))
+        good = good and outcome.good
+    show(delay_table(rows))
+    return good
+
+
+async def _drain(directory: Path, count: int) -> bool:
+    drained = await drain(directory, count)
+    show(str(drained))
+    return drained.good
+
+
+def _finish(directory: Path, work: Coroutine[Any, Any, bool], *, keep: bool) -> None:
+    good = False
+    try:
+        good = asyncio.run(work)
+    except Exception as error:  # noqa: BLE001 - whatever broke it, the directory has to be told
+        show(*(f"It broke: {type(each).__name__} {each}" for each in leaves(error)))
     if good and not keep:
         shutil.rmtree(directory)
     else:

@@ -66,6 +66,21 @@ def outcome_table(outcome: Outcome) -> Table:
     return table
 
 
+def delay_table(outcomes: Sequence[tuple[str, Outcome]]) -> Table:
+    """The delays of several trials, side by side."""
+    table = Table(title="Delays", title_justify="left")
+    for name in ("", "copies arrived", "p50 ms", "p99 ms", "longest s"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, outcome in outcomes:
+        delays = outcome.verdict.delays
+        longest = max(delays, default=float("nan"))
+        table.add_row(
+            name, str(outcome.verdict.arrived), _ms(delays, 0.5), _ms(delays, 0.99),
+            f"{longest:.1f}",
+        )  # fmt: skip
+    return table
+
+
 def offences(outcome: Outcome) -> Iterator[str]:
     """The first messages that are not as they should be, each with its way through the log."""
     found = outcome.verdict.offences
