@@ -111,6 +111,9 @@ class MessageStatus:
                 return
         elif duty.event is not None and duty.event.place.network != MATRIX:
             return
+        if message_id not in self._open:
+            # What became of it elsewhere was not listened to, and may not be on disk yet
+            heapq.heappush(self._later, (self._now() + _RECORDED_AFTER_MS, message_id))
         self._outcomes.setdefault(message_id, {})[duty.id] = (state, reason)
         self._look_at(message_id)
 

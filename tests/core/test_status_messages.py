@@ -405,6 +405,35 @@ async def test_a_crash_between_saying_and_noting_it_says_nothing_twice(
 # --- for machines -------------------------------------------------------------------------------
 
 
+async def test_what_arrived_elsewhere_and_is_not_on_disk_yet_is_not_taken_for_late(
+    make_stage: MakeStage,
+    room: TalkingRoom,
+    hospital_b: ScriptedOutlet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = await make_stage(Telling.FAULTS)
+    slow = asyncio.Event()
+    flush = stage.core.recorder.flush
+
+    async def wait_and_flush() -> None:
+        await slow.wait()
+        await flush()
+
+    monkeypatch.setattr(stage.core.recorder, "flush", wait_and_flush)
+    hospital_b.script.append(BANNED)
+    await stage.doctor_says(1)
+    await until(lambda: not stage.core.lanes._lanes)
+    await stage.tell()
+    assert len(room.notices) == 1
+    assert room.reports == []  # as far as the disk tells, it is still on its way to the other
+    slow.set()
+    await flush()
+    stage.clock.pass_by(2.1)
+    await stage.tell()
+    assert [report.verdict for _, report in room.reports] == [Verdict.FAIL_PERMANENT]
+    assert await stage.core.database.run(notices.open_ids) == []
+
+
 async def verdicts(stage: Stage) -> list[str]:
     await stage.look()
     return [report.verdict.value for _, report in stage.room.reports]
