@@ -105,7 +105,7 @@ class Room:
         self._why_lost = f"The room {place.id} has not been entered yet."
         self._exit = Exit.LOST
         self._heard_at = 0.0
-        self._reported: tuple[bool, str] | None = None
+        self._reported: Health | None = None
 
     # --- asked by the network
 
@@ -116,7 +116,7 @@ class Room:
         self._reported = None
         try:
             while True:
-                self._exit = Exit.LOST
+                self._exit, lasting = Exit.LOST, False
                 try:
                     async with self._gate:
                         await self._enter(wire)
@@ -124,9 +124,9 @@ class Room:
                     self._report(up=True)
                     await self._until_lost(wire)
                 except (Unreachable, Refused) as error:
-                    self._why_lost = str(error)
+                    self._why_lost, lasting = str(error), isinstance(error, Refused)
                 self._out(self._why_lost)
-                self._report(up=False)
+                self._report(up=False, lasting=lasting)
                 await asyncio.sleep(backoff.next(at_once=self._exit is not Exit.KICKED))
         finally:
             self._out("The connection was lost.")
@@ -324,11 +324,11 @@ class Room:
         self._saying.lost(why)
         self._attendance.end()
 
-    def _report(self, *, up: bool) -> None:
-        reason = "" if up else self._why_lost
-        if self._reported != (up, reason):
-            self._reported = (up, reason)
-            self._health(Health(up, reason, self.jid))
+    def _report(self, *, up: bool, lasting: bool = False) -> None:
+        health = Health(up, "" if up else self._why_lost, self.jid, lasting)
+        if self._reported != health:
+            self._reported = health
+            self._health(health)
 
     # --- stanzas of the room
 
