@@ -23,6 +23,7 @@ from sandbox.prosody import Prosody
 from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
 from sandbox.synapse import Synapse
 
+LISTENER = "Consilium"
 PATIENCE = 60.0
 STATUS = {"after": "2s", "away_after": "4s"}
 STATUS_EVENT = "com.beeper.message_send_status"
@@ -241,6 +242,20 @@ async def test_a_doctor_who_is_banned_sees_why_and_tries_again_with_a_reaction(
     await meeting.settle(timeout=PATIENCE)
     assert heard_at_a(meeting).count("let me in") == 1
     assert not any("Not delivered" in text for text in heard_at_a(meeting))
+
+
+async def test_when_the_bridge_is_banned_the_room_is_told_at_once_who_can_help(
+    bridge: Bridge, meeting: Meeting, eyes: Eyes
+) -> None:
+    dmitri = meeting.colleagues[DMITRI]
+    address = dmitri.user.occupants(dmitri.group)[LISTENER].jid.partition("/")[0]
+    await dmitri.user.set_affiliation(dmitri.group, address, "outcast")
+    note = await eyes.note(f"Hospital B: {LISTENER} is banned from the room {dmitri.group}.")
+    assert "Ask an owner of the room to lift the ban." in note.body
+    await dmitri.user.set_affiliation(dmitri.group, address, "none")
+    change = await eyes.note("Hospital B was away for 1 minute ")
+    assert change.content["m.relates_to"] == {"rel_type": "m.replace", "event_id": note.id}
+    await meeting.everyone_is_there(timeout=PATIENCE)
 
 
 async def test_an_encrypted_message_is_answered_with_one_plain_sentence(
