@@ -37,7 +37,7 @@ from bridge.matrix.rooms import Rooms
 from bridge.matrix.server import AppserviceServer
 from bridge.model import MATRIX, Place
 from bridge.operations.console import Console, Instruments
-from bridge.operations.metrics import Metrics
+from bridge.operations.metrics import Metrics, own_version
 from bridge.operations.pulse import Pulse
 from bridge.operations.vitals import Vitals
 from bridge.portal_rooms import PortalRooms
@@ -73,6 +73,7 @@ async def run(loaded: LoadedConfig) -> None:
     """
     settings = loaded.config.database
     password = settings.password.get_secret_value() if settings.password else None
+    log.info("starting", version=own_version())
     with Systemd(os.environ) as systemd:
         async with open_database(settings.url, password) as opened:
             metrics = Metrics((MATRIX, *loaded.networks))

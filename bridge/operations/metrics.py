@@ -110,7 +110,7 @@ class Metrics:
             "consilium_build_info", "Always 1; which version runs.",
             ("version", "python"), registry=self._registry,
         )  # fmt: skip
-        build.labels(_own_version(), platform.python_version()).set(1)
+        build.labels(own_version(), platform.python_version()).set(1)
         # Not the process collector's: under systemd's ProcSubset=pid it can't know the boot time
         started = Gauge(
             "consilium_start_time_seconds", "When this run began, since the Unix epoch.",
@@ -181,7 +181,8 @@ class Metrics:
         return found
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """The version of the bridge that runs."""
     try:
         return version("consilium-bridge")
     except PackageNotFoundError:  # run from a checkout that is not installed
