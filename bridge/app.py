@@ -86,7 +86,7 @@ async def run(loaded: LoadedConfig) -> None:
                 log.info("last_run_ended_early", consequence="what is in doubt is looked up first")
             in_order = await _bridge(loaded, Instruments(metrics, vitals, systemd), crashed=crashed)
             if in_order:
-                await _in_time(database.run(runs.end), _END_SECONDS, "end_not_recorded")
+                await _in_time(database.run(runs.end), _END_SECONDS, "the end of this run")
     log.info("stopped", in_doubt=not in_order)
 
 
@@ -98,13 +98,13 @@ async def _bridge(loaded: LoadedConfig, instruments: Instruments, *, crashed: bo
         return await parts.work(stack)
 
 
-async def _in_time(work: Coroutine[Any, Any, None], seconds: float, event: str) -> bool:
+async def _in_time(work: Coroutine[Any, Any, None], seconds: float, what: str) -> bool:
     """Do a last piece of work on the database. False if it failed or took too long."""
     try:
         async with asyncio.timeout(seconds):
             await work
     except (StoreError, TimeoutError) as error:
-        log.warning(event, reason=str(error) or "The database is slow.")
+        log.warning("not_written_down", what=what, reason=str(error) or "The database is slow.")
         return False
     return True
 
@@ -246,9 +246,7 @@ class _Parts:
                 for task in self.tasks:
                     task.cancel()
         finally:
-            recorded = await _in_time(
-                self.recorder.flush(), _FLUSH_SECONDS, "last_outcomes_not_recorded"
-            )
+            recorded = await _in_time(self.recorder.flush(), _FLUSH_SECONDS, "the last outcomes")
         return in_order and recorded
 
     def _start(self, group: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -75,7 +75,7 @@ async def _guarded(subject: str, probing: Awaitable[Sequence[Finding]]) -> Seque
 def _broken(subject: str, error: BaseException) -> Finding:
     if isinstance(error, ConsiliumError):
         return _bad(subject, error.sentence, error.advice)
-    _log.debug("check failed", part=subject, exc_info=error)
+    _log.debug("check_failed", part=subject, exc_info=error)
     sentence = f"The check itself failed ({type(error).__name__})."
     return _bad(subject, sentence, "See more with: consilium -v check")
 
@@ -108,4 +108,4 @@ class _Nobody:
         raise ConsiliumError(msg)
 
     def health(self, health: Health) -> None:
-        _log.debug("health during the check", up=health.up, reason=health.reason)
+        _log.debug("health_in_check", up=health.up, reason=health.reason)

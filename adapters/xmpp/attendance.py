@@ -141,5 +141,5 @@ class Attendance:
         if self._wire is None or jid in self._expelled or not self._crew.is_own_address(jid):
             return
         self._expelled.add(jid)
-        log.info("letting a ghost out of a room", room=self._room)
+        log.info("ghost_let_out", room=self._room)
         self._wire.post(outgoing.leave(jid, self._room, "ghost"))

@@ -73,7 +73,7 @@ class Crew:
                 async with occupant.lock:
                     await occupant.reclaim(wire)
             except (Unreachable, Refused) as error:
-                log.info("a nick was not to be had", room=self._room, reason=str(error))
+                log.info("nick_not_had", room=self._room, reason=str(error))
 
     def is_own_address(self, jid: str) -> bool:
         """Whether this real address can only be the bridge's own."""
@@ -150,7 +150,7 @@ class Crew:
     def _on_doctor_out(self, doctor: Occupant, how: Exit, seen: Seen) -> None:
         """One who was put out comes back with their next message, not by themselves."""
         if how in {Exit.KICKED, Exit.BANNED}:
-            log.info("a doctor was put out of a room", room=self._room, how=how.value)
+            log.info("doctor_put_out", room=self._room, how=how.value)
             for who in [who for who, each in self._doctors.items() if each is doctor]:
                 self.wanted.pop(who, None)
         self._on_out(doctor, how, seen)

@@ -188,7 +188,6 @@ class XmppNetwork:
     def _report(self, health: Health) -> None:
         if health != self._state:
             self._state = health
-            log.info("network state", network=self._network, up=health.up, reason=health.reason)
             self._inlet.health(health)
 
     # --- stanzas

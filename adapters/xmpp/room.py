@@ -208,7 +208,7 @@ class Room:
         try:
             if self._create:
                 await wire.ask("set", self.jid, outgoing.accept_defaults())
-                log.info("made a room", room=self.jid)
+                log.info("group_made", room=self.jid)
                 self._believe(await Features.of(wire, self.jid))
                 return
             await wire.ask("set", self.jid, outgoing.destroy())
@@ -243,14 +243,14 @@ class Room:
                 try:
                     await self._crew.bring(wire, author)
                 except (Unreachable, Refused) as error:
-                    log.warning("a doctor could not enter", room=self.jid, reason=str(error))
+                    log.warning("doctor_not_in", room=self.jid, reason=str(error))
 
         try:
             async with asyncio.timeout(_CREW_SECONDS), asyncio.TaskGroup() as group:
                 for author in list(self._crew.wanted.values()):
                     group.create_task(bring(author))
         except TimeoutError:
-            log.warning("not every doctor could enter in time", room=self.jid)
+            log.warning("doctors_entering_late", room=self.jid)
         await self._probe(wire)
 
     async def _until_lost(self, wire: Wire) -> None:
@@ -369,7 +369,7 @@ class Room:
     def _announced(self, said: Said) -> None:
         """The room itself says something: to be read by people, or that it was reconfigured."""
         if said.body is not None:
-            log.info("an announcement of a room's service is not mirrored", room=self.jid)
+            log.info("announcement_not_mirrored", room=self.jid)
         else:
             self._reconfigured = True
             self._woken.set()

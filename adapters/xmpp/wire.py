@@ -231,7 +231,7 @@ class Wire(BaseXMPP):
             elif not (xml.tag in _IQ and self._answers(xml)):
                 super()._spawn_event(xml)
         except Exception:
-            log.exception("a stanza could not be handled", sender=xml.get("from"))
+            log.exception("stanza_not_handled", sender=xml.get("from"))
 
     def _answers(self, iq: Element) -> bool:
         """Whether it is the answer to an own request, from the one who was asked."""
@@ -246,7 +246,7 @@ class Wire(BaseXMPP):
 
     def exception(self, exception: BaseException) -> None:
         """Take what the library's handlers raise."""
-        log.error("the XMPP library failed", error=type(exception).__name__)
+        log.error("xmpp_library_failed", reason=type(exception).__name__)
 
     def _on_started(self, _event: object) -> None:
         if not self._started.done():

@@ -216,7 +216,9 @@ class Lane:
             duty.doubtful = True
             return Unreachable(f"{self._network_name} does not answer.", doubtful=True)
         except Exception:
-            log.exception("adapter_fault", delivery=duty.id, place=str(self.place))
+            log.exception(
+                "adapter_fault", message=duty.message_id, delivery=duty.id, place=str(self.place)
+            )
             duty.doubtful = True
             duty.faults += 1
             sentence = f"{self._network_name} could not take this message."
@@ -282,7 +284,12 @@ class Lane:
             if remote_id and is_sound_id(remote_id):
                 copies.append(CopyRow(self._place_id, remote_id, duty.message_id, part))
             elif remote_id is not None:
-                log.error("copy_has_impossible_id", delivery=duty.id, place=str(self.place))
+                log.error(
+                    "copy_has_impossible_id",
+                    message=duty.message_id,
+                    delivery=duty.id,
+                    place=str(self.place),
+                )
         duty.noted = len(duty.sent)
         return copies
 

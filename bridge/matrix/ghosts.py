@@ -152,7 +152,7 @@ class Ghosts:
             except Denied as error:
                 if not (error.forbidden or error.missing):
                     raise
-                log.info("ghost_was_gone", user_id=user_id, room_id=room_id, reason=error.said)
+                log.info("ghost_was_gone", user_id=user_id, room=room_id, reason=error.said)
             await self._not_in(ghost, user_id, room_id)
 
     async def expelled(self, user_id: str, room_id: str) -> None:

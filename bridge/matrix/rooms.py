@@ -136,19 +136,19 @@ class Rooms:
         inviter = text_at(raw, "sender")
         if wanted(room_id):
             await self.enter(room_id)
-            log.info("invitation_accepted", room_id=room_id, inviter=inviter)
+            log.info("invitation_accepted", room=room_id, inviter=inviter)
             return True
         if self._welcome and self._welcome(
             inviter, direct=object_at(raw, "content").get("is_direct") is True
         ):
             await self.enter(room_id)
-            log.info("private_invitation_accepted", room_id=room_id, inviter=inviter)
+            log.info("private_invitation_accepted", room=room_id, inviter=inviter)
             return False
-        log.warning("invitation_declined", room_id=room_id, inviter=inviter)
+        log.warning("invitation_declined", room=room_id, inviter=inviter)
         try:
             await self._bot.leave(room_id, _NO_PORTAL)
         except Denied as error:
-            log.info("invitation_was_withdrawn", room_id=room_id, reason=error.said)
+            log.info("invitation_was_withdrawn", room=room_id, reason=error.said)
         return False
 
     def _invites_bot(self, raw: JsonObject) -> bool:
@@ -184,7 +184,7 @@ class Rooms:
         room_id = text_at(answer, "room_id")
         if not room_id:
             raise HomeserverError(f"The homeserver made no room for {alias}.")
-        log.info("room_made", alias=alias, room_id=room_id)
+        log.info("room_made", alias=alias, room=room_id)
         return room_id
 
 

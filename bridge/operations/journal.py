@@ -44,7 +44,7 @@ class Journal(Watcher):
                 last = duty.message_id
                 log.debug(
                     "accepted", message=duty.message_id, place=str(duty.event.place),
-                    id=duty.event.id, kind=duty.event.kind.value,
+                    event_id=duty.event.id, kind=duty.event.kind.value,
                 )  # fmt: skip
             log.debug("delivery_made", **_fields(duty, self._place(duty.place_id)))
 
