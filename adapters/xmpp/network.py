@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
-import structlog
-
 from adapters.xmpp.check import examine
 from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
@@ -27,8 +25,6 @@ from bridge.contract import (
     Unreachable,
 )
 from bridge.model import Author, Place
-
-log = structlog.get_logger()
 
 _MAX_TEXT: Final = 40_000
 _ENTERED_AT_ONCE: Final = 32
