@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from bridge.clock import now_ms
 from bridge.errors import StoreError
+from bridge.store import notices
 from bridge.store.database import Database
 from bridge.store.pruning import Step, prune_deliveries, prune_inbox
 
@@ -94,6 +95,7 @@ class Retention:
                 ),
             ),
         }  # fmt: skip
+        await self._database.run(notices.drop_forgotten)
         if any(rows.values()):
             log.info("pruned", **rows)
 

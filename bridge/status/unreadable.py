@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 
 from bridge.contract import Refused
-from bridge.model import MATRIX
-from bridge.portals import PortalIndex
+from bridge.model import MATRIX, Place
+from bridge.portals import Portal, PortalIndex
 from bridge.relay import Arrival, Duty, Unreadable
 from bridge.status import words
 from bridge.status.notifier import Notifier
@@ -81,24 +81,42 @@ class UnreadableNotices:
 
     def _note(self, arrival: Unreadable) -> None:
         spot = self._index().at(arrival.place)
-        if spot is None or spot.portal.room is None or spot.portal.room_place_id is None:
-            return
-        if spot.link is not None and not spot.link.direction.inward:
+        if spot is None or (spot.link is not None and not spot.link.direction.inward):
             return
         network = arrival.place.network
         if network == MATRIX:
             text = words.unreadable(arrival.reason)
         else:
             text = words.unreadable_there(self._names.get(network, network))
+        self._tell(spot.portal, text)
+
+    def missed(self, place: Place, reason: str, count: int | None) -> None:
+        """Hear of something that was said and could not be fetched afterwards.
+
+        Args:
+            place: where it was said.
+            reason: why, as a sentence for people.
+            count: about how many messages it were, None if that can't be told.
+        """
+        spot = self._index().at(place)
+        if spot is None or (spot.link is not None and not spot.link.direction.inward):
+            return
+        name = None if spot.link is None else self._names.get(place.network, place.network)
+        self._tell(spot.portal, words.missed(name, reason, count))
+
+    def _tell(self, portal: Portal, text: str) -> None:
+        """Have a room told, if it was not told the same within an hour, or too much at all."""
+        if portal.room is None or portal.room_place_id is None:
+            return
         cause = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
         row = RoomNoticeRow(
-            spot.portal.room_place_id, f"unreadable:{cause}", Stage.SAID, text, self._now()
+            portal.room_place_id, f"unreadable:{cause}", Stage.SAID, text, self._now()
         )
         known = self._rows.get(row.key)
         if (known is not None and not self._is_past(known)) or row.key in self._waiting:
             return
         if self._causes(row.place_id) < _CAUSES_MAX and len(self._waiting) < _WAITING_MAX:
-            self._waiting[row.key] = _News(spot.portal.room.id, row)
+            self._waiting[row.key] = _News(portal.room.id, row)
             self.changed.set()
 
     async def resume(self) -> None:

@@ -185,5 +185,13 @@ def unreadable_there(name: str) -> str:
     return f"Something from {name} can't be shown here. The bridge's log says more."
 
 
+def missed(name: str | None, reason: str, count: int | None) -> str:
+    """What a room is told of what could not be fetched afterwards; no name for the room itself."""
+    many = "Some messages" if count is None else f"About {counted(count, 'message')}"
+    if name is None:
+        return _cut(f"{many} of this room could not be passed on. {reason}", _REASON_CHARACTERS)
+    return _cut(f"{many} from {name} can't be shown here. {reason}", _REASON_CHARACTERS)
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, text
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal_column, select, text
 
 from bridge.store.tables import DeliveryState, copies, deliveries, inbox, notices
 
@@ -139,6 +139,12 @@ def drop(connection: Connection, message_ids: Sequence[int]) -> None:
     """Forget what was told about these messages."""
     for some in _parts(message_ids):
         connection.execute(delete(notices).where(notices.c.message_id.in_(some)))
+
+
+def drop_forgotten(connection: Connection) -> None:
+    """Forget what was told about messages that are not kept any more, and so can't be retried."""
+    kept = exists().where(inbox.c.id == notices.c.message_id)
+    connection.execute(delete(notices).where(text("NOT open"), ~kept))
 
 
 def said(connection: Connection, message_ids: Sequence[int]) -> dict[int, Told]:

@@ -17,6 +17,7 @@ from core_stage import (
     said,
     until,
 )
+from sqlalchemy import text
 from status_stage import Clock, Stage, TalkingRoom
 
 from bridge.contract import Capabilities, Health, Level, Refused, Unreachable
@@ -400,6 +401,19 @@ async def test_a_crash_between_saying_and_noting_it_says_nothing_twice(
     await all_settled(second)
     await second.look()
     assert room.marks == {}
+
+
+async def test_what_was_told_is_forgotten_with_the_message(
+    stage: Stage, room: TalkingRoom, hospital_b: ScriptedOutlet
+) -> None:
+    await refused(stage, hospital_b, 1)
+    await refused(stage, hospital_b, 2)
+    await stage.look()
+    first, second = sorted(await stage.core.database.run(lambda c: notices.load(c, range(100))))
+    delete = text("DELETE FROM inbox WHERE id = :id").bindparams(id=first)
+    await stage.core.database.run(lambda c: c.execute(delete))
+    await stage.core.database.run(notices.drop_forgotten)
+    assert list(await stage.core.database.run(lambda c: notices.load(c, range(100)))) == [second]
 
 
 # --- for machines -------------------------------------------------------------------------------

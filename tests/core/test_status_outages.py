@@ -275,6 +275,20 @@ async def test_what_cant_be_passed_on_is_told_once_for_each_cause_and_hour(
     assert len(room.notices) == 3
 
 
+async def test_what_could_not_be_fetched_afterwards_is_told_too(
+    stage: Stage, room: TalkingRoom
+) -> None:
+    reason = "The group has no archive."
+    for _ in range(2):
+        stage.status.unreadable.missed(WARD_A, reason, 40)
+    stage.status.unreadable.missed(ROOM, "It was too long ago.", None)
+    await stage.look()
+    assert room.noted() == [
+        f"About 40 messages from Hospital A can't be shown here. {reason}",
+        "Some messages of this room could not be passed on. It was too long ago.",
+    ]
+
+
 async def test_a_restart_does_not_tell_it_anew(make_stage: MakeStage, room: TalkingRoom) -> None:
     first = await make_stage()
     await first.core.receive(encrypted())
