@@ -71,6 +71,6 @@ class Lookback:
         if page.complete or page.first is None:
             self._read_back_to = _BEGINNING
         elif not self._pages_left:
-            log.warning("a room's archive is too long to be searched", room=self._room)
+            log.warning("archive_too_long", room=self._room)
         else:
             self._before = page.first
