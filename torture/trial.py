@@ -18,7 +18,7 @@ from torture.setting import Setting
 from torture.verdict import Kind, Verdict, judge
 from torture.ward import Ward, opened
 
-_POLL_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 3.0
 """After the last message has arrived everywhere: for what may come twice."""
 _LAST_HOPE_SECONDS: Final = 10.0
@@ -94,7 +94,8 @@ async def _compare(ward: Ward, load: Load, patience: float, tell: Told) -> Verdi
             break
         await asyncio.sleep(_POLL_SECONDS)
     if behind:
-        tell("the last messages have not arrived at: " + ", ".join(map(_name, behind)))
+        places = f"{len(behind)} places, such as {_name(behind[0])}"
+        tell(f"not everyone's last message has arrived at {places}")
     await asyncio.sleep(_SETTLE_SECONDS)
     verdict = await _judge(ward, spots, load)
     if verdict.count(Kind.LOST):

@@ -11,9 +11,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from bridge.contract import (
-    NEVER_HEARD,
     Capabilities,
-    CatchUp,
     Finding,
     Health,
     Inlet,
@@ -49,9 +47,7 @@ class PaperNetwork:
         self._inlet.health(Health(up=True))
         await asyncio.Event().wait()
 
-    async def open(
-        self, group: str, present: Sequence[Author], catch_up: CatchUp = NEVER_HEARD
-    ) -> None:
+    async def open(self, group: str, present: Sequence[Author], catch_up: object = None) -> None:
         """Nobody else writes there."""
 
     async def close(self, group: str) -> None:
