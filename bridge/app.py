@@ -11,6 +11,7 @@ import structlog
 
 from bridge.badge import Badge
 from bridge.bot_assembly import Helpdesk
+from bridge.catch_up_assembly import CatchingUp
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
@@ -44,6 +45,7 @@ from bridge.portal_rooms import PortalRooms
 from bridge.portals import PortalIndex, Portals, WantedPortal
 from bridge.relay import Relay
 from bridge.retention import Retention
+from bridge.room_gaps import RoomGaps
 from bridge.status.service import Status
 from bridge.status_assembly import make_retry_reactions, make_status
 from bridge.store import runs
@@ -122,6 +124,7 @@ class _Parts:
     networks: Mapping[str, Network]
     groups: Groups
     rooms: PortalRooms
+    room_gaps: RoomGaps
     avatars: Avatars
     helpdesk: Helpdesk
     status: Status
@@ -183,29 +186,32 @@ class _Parts:
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
         outlets[MATRIX] = MatrixOutlet(bot, ghosts)
         echoes = _Echoes(lanes, outlets)
+        catching_up = CatchingUp.make(loaded, database, portals, names)
         networks = {
             each.id: each.adapter.create(
                 network=each.id,
                 name=each.name,
                 settings=each.settings,
-                inlet=NetworkInlet(each.id, intake, board, echoes.pass_by),
+                inlet=NetworkInlet(each.id, intake, board, echoes.pass_by, catching_up.past),
             )
             for each in loaded.networks.values()
         }
         outlets.update(networks)
-        groups = Groups(database, networks, names)
+        groups = Groups(database, networks, names, catching_up.limits)
         transactions = Transactions(
             Converter(ids, helpdesk.hearing),
             intake,
             _all(portal_rooms.observe, helpdesk.chats.observe, retry_reactions.observe),
             helpdesk.desk.offer,
         )
+        room_gaps = catching_up.room_gaps(bot, ids, transactions, intake)
+        portal_rooms.watch(room_gaps.look)
         doors = console.doors(portal_rooms.ready)
         server = AppserviceServer(config.appservice, transactions, doors)
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            avatars, helpdesk, status, retry_reactions, server, relay, console,
+            room_gaps, avatars, helpdesk, status, retry_reactions, server, relay, console,
             Pulse(homeserver.wait_until_up, board),
             _retention(loaded, database, instruments.metrics),
         )  # fmt: skip
@@ -236,6 +242,7 @@ class _Parts:
                     self._start(group, f"network {id_}", network.run())
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
+                self._start(group, "room gaps", self.room_gaps.run())
                 self._start(group, "helpdesk", self.helpdesk.run())
                 self._start(group, "status", self.status.run(self.rooms.until_ready))
                 self._start(group, "retry reactions", self.retry_reactions.run())

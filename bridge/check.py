@@ -4,13 +4,13 @@ The parts are tried side by side, told in a fixed order, and one that breaks is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from bridge.config.load import LoadedConfig, LoadedNetwork
-from bridge.contract import Finding, Health
+from bridge.contract import Finding, Health, Missed
 from bridge.errors import ConsiliumError, leaves
 from bridge.model import Event
 from bridge.wording import counted
@@ -106,6 +106,12 @@ class _Nobody:
     async def receive(self, events: Sequence[Event]) -> None:  # noqa: ARG002 - the port names it
         msg = "The bridge is only checking."
         raise ConsiliumError(msg)
+
+    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:  # noqa: ARG002
+        return {}
+
+    def missed(self, missed: Missed) -> None:
+        _log.debug("missed_in_check", reason=missed.reason)
 
     def health(self, health: Health) -> None:
         _log.debug("health_in_check", up=health.up, reason=health.reason)

@@ -9,10 +9,11 @@ storing, ordering, retrying, names and the conversion of text.
     core ---------------> Network.send    one at a time per group, in order; retried by the core
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel
 
@@ -21,13 +22,16 @@ from bridge.model import Author, Deliverable, Event, Kind, Place
 from bridge.secret import Secret
 
 __all__ = [
+    "NEVER_HEARD",
     "Adapter",
     "Capabilities",
+    "CatchUp",
     "Dialect",
     "Finding",
     "Health",
     "Inlet",
     "Level",
+    "Missed",
     "Network",
     "Outgoing",
     "Outlet",
@@ -181,6 +185,31 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Where to go on in a group, and how much of what was said since is to be fetched.
+
+    `since`: until then everything said there is known; None for a group that was never taken part
+    in: what was said in it before is not wanted. `last_id` is the id of the last message known,
+    where that is what `since` comes from.
+    `max_age`, `max_messages`: nothing older is wanted, and no more than so many messages, the
+    newest ones. They hold for the time that the network is away, too. Zero: fetch nothing.
+    """
+
+    since: datetime | None = None
+    last_id: str | None = None
+    max_age: timedelta = timedelta(days=7)
+    max_messages: int = 1_000
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything that was missed is to be fetched."""
+        return bool(self.max_age and self.max_messages)
+
+
+NEVER_HEARD: Final = CatchUp()
+
+
 class Network(Outlet, Protocol):
     """One running connection to one remote platform instance."""
 
@@ -191,15 +220,23 @@ class Network(Outlet, Protocol):
         """
         ...
 
-    async def open(self, group: str, present: Sequence[Author]) -> None:
+    async def open(
+        self, group: str, present: Sequence[Author], catch_up: CatchUp = NEVER_HEARD
+    ) -> None:
         """Take part in a group from now on, and come back into it after every fault.
 
         May be called before the network is connected; returns without waiting for it.
+
+        Whenever the adapter comes into the group, it hands over in order: what was missed, with
+        its original time (see `catch_up`; what is known already may be among it); then a
+        `Roster`, which also says that everything said before it was handed over (one that does
+        not know who is present reports an empty one); then what is said from now on.
 
         Args:
             group: the group's normalised id.
             present: the people at the portal's other places whose presence is to be shown here;
                 empty for inward-only links.
+            catch_up: what is known of the group from before.
         """
         ...
 
@@ -231,6 +268,19 @@ class Health:
     lasting: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Something was said in a group, and could not be fetched afterwards.
+
+    `reason` says why, as a sentence for people; `count` is about how many messages it were, None
+    when that can't be told.
+    """
+
+    group: str
+    reason: str
+    count: int | None = None
+
+
 class Inlet(Protocol):
     """Where an adapter hands over what it hears."""
 
@@ -247,6 +297,22 @@ class Inlet(Protocol):
 
     def health(self, health: Health) -> None:
         """Report a change of state. Waiting deliveries are tried at once when a place is up."""
+        ...
+
+    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+        """Tell own copies from others' messages, after a restart: which of these ids are keys of
+        something that was sent to the group, or may have been by a run that crashed.
+
+        Anyone can repeat an id, so this alone is no proof of who sent a message.
+
+        Returns:
+            Those keys, each with the name that the author was shown under; None if that is not
+            known any more.
+        """
+        ...
+
+    def missed(self, missed: Missed) -> None:
+        """Report that something said in a group could not be fetched."""
         ...
 
 

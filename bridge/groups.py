@@ -1,14 +1,16 @@
 """Keeps each network in exactly the groups that are linked to a portal whose room is known."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.contract import Level, Network
-from bridge.model import Author, Kind
+from bridge.clock import from_milliseconds
+from bridge.codec import decode
+from bridge.contract import NEVER_HEARD, CatchUp, Level, Network
+from bridge.model import Author, Kind, Message, Place
 from bridge.portals import Link, Portal, PortalIndex
 from bridge.presentation import shown_name
-from bridge.store import members
+from bridge.store import members, messages
 from bridge.store.database import Database
 
 _Present = Mapping[int, Mapping[members.MemberKey, Author]]
@@ -28,6 +30,7 @@ class Groups:
     Args:
         networks: the running networks by id.
         network_names: how people call each network.
+        limits: how much of what was missed in a group is to be fetched.
     """
 
     def __init__(
@@ -35,10 +38,12 @@ class Groups:
         database: Database,
         networks: Mapping[str, Network],
         network_names: Mapping[str, str],
+        limits: Callable[[Place], CatchUp] = lambda _: NEVER_HEARD,
     ) -> None:
         self._database = database
         self._networks = networks
         self._network_names = network_names
+        self._limits = limits
         self._open: dict[tuple[str, str], _Taken] = {}
         self._index = PortalIndex()
         self._changed = asyncio.Event()
@@ -73,10 +78,17 @@ class Groups:
                 del self._open[key]
                 await self._networks[key[0]].close(key[1])
         fresh = [(key, *found) for key, found in wanted.items() if key not in self._open]
-        present = await self._database.run(members.load_all) if fresh else {}
+        if not fresh:
+            return
+        present, heard = await self._database.run(
+            lambda c: (members.load_all(c), messages.heard(c))
+        )
         for key, portal, link in fresh:
             self._open[key] = _how(portal, link)
-            await self._networks[key[0]].open(key[1], self._people(portal, link, present))
+            people = self._people(portal, link, present)
+            limits = self._limits(link.place)
+            catch_up = _from(heard.get(link.place_id), limits)
+            await self._networks[key[0]].open(key[1], people, catch_up)
 
     def _people(self, portal: Portal, link: Link, present: _Present) -> Sequence[Author]:
         """Who is present at the portal's other places and may be shown in the group."""
@@ -102,3 +114,26 @@ class Groups:
 
 def _how(portal: Portal, link: Link) -> _Taken:
     return _Taken(portal.id, link.direction.outward)
+
+
+def _from(row: messages.HeardRow | None, limits: CatchUp) -> CatchUp:
+    """Where to go on, and within these limits: from the last message that is known, unless the
+    group was heard even longer.
+    """
+    if row is None:
+        return limits
+    since = from_milliseconds(row.until)
+    last = _message(row.last_message)
+    if last is None or last.time < since:
+        return replace(limits, since=since)
+    return replace(limits, since=last.time, last_id=last.id)
+
+
+def _message(payload: bytes | None) -> Message | None:
+    if payload is None:
+        return None
+    try:
+        event = decode(Kind.MESSAGE, payload)
+    except ValueError:
+        return None
+    return event if isinstance(event, Message) else None

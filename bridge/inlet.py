@@ -1,21 +1,34 @@
 """The way in for one adapter: what it hands over is stored, however long the database needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import structlog
 
-from bridge.contract import Health
+from bridge.contract import Health, Missed
 from bridge.errors import AdapterError, StoreError
+from bridge.gaps import Gaps
 from bridge.health import HealthBoard
 from bridge.intake import Intake
 from bridge.model import Event, Place
+from bridge.own_copies import OwnCopies
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an adapter can be told of earlier runs, and where it tells what it can't find out."""
+
+    copies: OwnCopies
+    gaps: Gaps
 
 
 class NetworkInlet:
@@ -26,6 +39,7 @@ class NetworkInlet:
 
     Args:
         echo: waits until what may be coming back from a place is known by its id.
+        past: where questions about earlier runs are answered.
     """
 
     def __init__(
@@ -34,11 +48,13 @@ class NetworkInlet:
         intake: Intake,
         board: HealthBoard,
         echo: Callable[[Place], Awaitable[None]],
+        past: Past,
     ) -> None:
         self._network = network
         self._intake = intake
         self._board = board
         self._echo = echo
+        self._past = past
 
     async def receive(self, events: Sequence[Event]) -> None:
         """Store events, in order; on disk when it returns.
@@ -53,17 +69,27 @@ class NetworkInlet:
                 )
         for place in {event.place for event in events}:
             await self._echo(place)
-        delay = _FIRST_DELAY
-        while True:
-            try:
-                await self._intake.receive(events)
-            except StoreError as error:
-                log.warning("waiting_for_database", network=self._network, reason=str(error))
-                await asyncio.sleep(delay)
-                delay = min(_LONGEST_DELAY, delay * 2)
-            else:
-                return
+        await self._insist(lambda: self._intake.receive(events))
+
+    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+        """Which of these ids are keys of own copies; see `bridge.contract.Inlet.sent`."""
+        place = Place(self._network, group)
+        return await self._insist(lambda: self._past.copies.among(place, keys))
+
+    def missed(self, missed: Missed) -> None:
+        """Tell what could not be fetched."""
+        self._past.gaps.report(self._network, missed)
 
     def health(self, health: Health) -> None:
         """Put the network's or a group's state on the board."""
         self._board.report(self._network, health)
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                return await work()
+            except StoreError as error:
+                log.warning("waiting_for_database", network=self._network, reason=str(error))
+                await asyncio.sleep(delay)
+                delay = min(_LONGEST_DELAY, delay * 2)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from bridge.codec import encode
 from bridge.errors import StoreError, UnstorableError
-from bridge.hygiene import MAX_SUBJECT, clean, clean_text
+from bridge.hygiene import MAX_SUBJECT, clean, clean_text, is_sound_id
 from bridge.model import Event
 from bridge.relay import Arrival, Duty, Relay, Unreadable
 from bridge.store import deliveries
@@ -205,7 +205,8 @@ def _stopping() -> StoreError:
 
 def _cleaned(arrival: Arrival) -> Arrival:
     if isinstance(arrival, Unreadable):
-        return replace(arrival, reason=clean_text(arrival.reason, MAX_SUBJECT))
+        ident = arrival.id if arrival.id and is_sound_id(arrival.id) else None
+        return replace(arrival, reason=clean_text(arrival.reason, MAX_SUBJECT), id=ident)
     try:
         return clean(arrival)
     except ValueError as error:

@@ -5,6 +5,7 @@ the homeserver is away, what networks say is stored and waits.
 """
 
 import asyncio
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from bridge.clock import now_ms
 from bridge.contract import Health
 from bridge.errors import ConsiliumError
 from bridge.health import HealthBoard
@@ -23,6 +25,11 @@ from bridge.model import MATRIX, Place, Roster
 from bridge.portals import Portal, PortalIndex, Portals
 
 log = structlog.get_logger(__name__)
+
+Entry = Callable[[str, int], None]
+"""Told of a room, and since when events of it may not have been pushed (milliseconds since the
+epoch): when the bot went out, or the bridge started.
+"""
 
 _RETRY_SECONDS: Final = 15.0
 _AT_ONCE: Final = 8
@@ -57,7 +64,14 @@ class PortalRooms:
         self._looked = asyncio.Event()
         self._news: asyncio.Queue[JsonObject] = asyncio.Queue(_NEWS_HELD)
         self._entered: set[str] = set()
+        self._started = now_ms()
+        self._out_since: dict[str, int] = {}
+        self._entries: list[Entry] = []
         self._well = asyncio.Event()
+
+    def watch(self, entry: Entry) -> None:
+        """Have `entry` called whenever the bot is found in a portal's room, or has entered it."""
+        self._entries.append(entry)
 
     def ready(self) -> bool:
         """Whether the homeserver and the bridge know each other."""
@@ -153,6 +167,9 @@ class PortalRooms:
         roster = Roster(Place(MATRIX, room_id), people, datetime.now(UTC))
         await self._intake.receive([roster])
         self._entered.add(room_id)
+        out_since = self._out_since.pop(room_id, self._started)
+        for entry in self._entries:
+            entry(room_id, out_since)
 
     # --- what happens to the bot ---------------------------------------------------------------
 
@@ -170,8 +187,9 @@ class PortalRooms:
         if await self._rooms.invited(raw, self._is_portal):
             await self._count_in(room_id)
             self._board.report(MATRIX, Health(up=True, group=room_id))
-        elif object_at(raw, "content").get("membership") in {"leave", "ban"}:
+        elif text_at(object_at(raw, "content"), "membership") in {"leave", "ban"}:
             self._entered.discard(room_id)
+            self._out_since.setdefault(room_id, now_ms())
             if self._is_portal(room_id):
                 sentence = f"The bot was put out of the room {room_id}. Invite it again."
                 self._board.report(MATRIX, Health(up=False, reason=sentence, group=room_id))

@@ -61,7 +61,7 @@ class Transactions:
         told: list[Told] = []
         arrivals: list[Arrival] = []
         for raw in events:
-            match self._arrival(raw):
+            match self.read(raw):
                 case Told() as words:
                     told.append(words)
                 case None:
@@ -75,7 +75,8 @@ class Transactions:
         for words in told:
             self._tell(words)
 
-    def _arrival(self, raw: JsonObject) -> Arrival | Told | None:
+    def read(self, raw: JsonObject) -> Arrival | Told | None:
+        """What an event says, to everyone or to the bot; None if it is nothing to carry."""
         found = self._converter.convert(raw)
         match found:
             case convert.Ignored():
@@ -88,6 +89,7 @@ class Transactions:
                     reason=found.reason,
                 )
                 trace = orjson.dumps(raw)[:_TRACE_BYTES]
-                return Unreadable(Place(MATRIX, found.room_id), trace, found.reason)
+                place = Place(MATRIX, found.room_id)
+                return Unreadable(place, trace, found.reason, found.event_id or None)
             case _:
                 return found

@@ -6,15 +6,23 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from adapters.xmpp.errors import StanzaError
 from adapters.xmpp.incoming import Said, read_archived
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import DATA_FORM, MAM, RSM, attribute, text
 
 RESULT: Final = f"{{{MAM}}}result"
 _PAGE: Final = 100
-_PAGES: Final = 50
-"""5,000 messages: who missed more is told so in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the archive: after the message `after` (none or "": from its beginning on), and
+    said between two times.
+    """
+
+    after: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +30,18 @@ class Page:
     """Some of the archive, oldest first.
 
     `last` is the id to go on after, `first` the one to go back before. `complete` tells that there
-    is no more in the direction that was asked for.
+    is no more in the direction that was asked for. `count` is how many there are between the times
+    that were asked for; None where the archive does not tell.
     """
 
     said: tuple[Said, ...]
     first: str | None
     last: str | None
     complete: bool
+    count: int | None = None
+
+
+_ALL: Final = Stretch()
 
 
 class Archive:
@@ -47,63 +60,84 @@ class Archive:
                 found.append(said)
 
     async def newest_id(self, wire: Wire) -> str | None:
-        """The id of the newest thing in it; None when it is empty. Raises as `after` does."""
+        """The id of the newest thing in it; None when it is empty. Raises as `forward` does."""
         return (await self._page(wire, "<max>1</max><before/>")).last
 
     async def before(self, wire: Wire, mark: str) -> Page:
         """What is just before the message `mark`; for an empty mark, the newest there is. Raises as
-        `after` does.
+        `forward` does.
         """
         return await self._page(wire, f"<max>{_PAGE}</max><before>{text(mark)}</before>")
 
-    async def after(
-        self, wire: Wire, mark: str | None, since: datetime | None
-    ) -> AsyncIterator[Page]:
-        """Everything after the message `mark` ("": everything there is); or, where there is no
-        mark, or the archive has lost it, since a time.
+    async def forward(self, wire: Wire, stretch: Stretch) -> AsyncIterator[Page]:
+        """A stretch, page by page, the oldest first.
 
         Raises:
-            StanzaError: the room does not answer such questions.
+            StanzaError: the room does not answer such questions; `item-not-found`: the archive
+                does not know the message to begin after (any more).
             Unreachable: no answer came.
         """
-        start = since if mark is None else None
-        for _ in range(_PAGES):
+        mark = stretch.after
+        while True:
             after = f"<after>{text(mark)}</after>" if mark else ""
-            try:
-                page = await self._page(wire, f"<max>{_PAGE}</max>{after}", start)
-            except StanzaError as error:
-                if error.condition != "item-not-found" or not mark or start is not None:
-                    raise
-                mark, start = None, since
-                continue
+            page = await self._page(wire, f"<max>{_PAGE}</max>{after}", stretch)
             yield page
             if page.complete or page.last is None:
                 return
             mark = page.last
 
-    async def _page(self, wire: Wire, limits: str, start: datetime | None = None) -> Page:
+    async def backward(self, wire: Wire, stretch: Stretch) -> AsyncIterator[Page]:
+        """A stretch, page by page, the newest first; it goes on beyond `stretch.after`.
+
+        Raises as `forward` does.
+        """
+        mark = ""
+        while True:
+            limits = f"<max>{_PAGE}</max><before>{text(mark)}</before>"
+            page = await self._page(wire, limits, stretch)
+            yield page
+            if page.complete or page.first is None:
+                return
+            mark = page.first
+
+    async def _page(self, wire: Wire, limits: str, stretch: Stretch = _ALL) -> Page:
         query = wire.new_number()
         found = self._queries.setdefault(query, [])
-        stamp = "" if start is None else start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        form = (
-            f"<x xmlns='{DATA_FORM}' type='submit'><field var='FORM_TYPE' type='hidden'>"
-            f"<value>{MAM}</value></field><field var='start'><value>{stamp}</value></field></x>"
-            if stamp
-            else ""
-        )
         try:
             answer = await wire.ask(
                 "set",
                 self._room,
-                f"<query xmlns='{MAM}' queryid='{attribute(query)}'>{form}"
+                f"<query xmlns='{MAM}' queryid='{attribute(query)}'>{_form(stretch)}"
                 f"<set xmlns='{RSM}'>{limits}</set></query>",
             )
         finally:
             del self._queries[query]
         fin = answer.find(f"{{{MAM}}}fin")
-        first, last = (
-            None if fin is None else fin.findtext(f"{{{RSM}}}set/{{{RSM}}}{end}")
-            for end in ("first", "last")
+        if fin is None:
+            return Page(tuple(found), None, None, complete=True)
+        first, last, count = (
+            fin.findtext(f"{{{RSM}}}set/{{{RSM}}}{part}") for part in ("first", "last", "count")
         )
-        complete = fin is None or fin.get("complete") in {"true", "1"}
-        return Page(tuple(found), first, last, complete)
+        complete = fin.get("complete") in {"true", "1"}
+        number = int(count) if count and count.isascii() and count.isdecimal() else None
+        return Page(tuple(found), first, last, complete, number)
+
+
+def _form(stretch: Stretch) -> str:
+    """The times of a query (XEP-0313, section 4.1.2)."""
+    times = {"start": stretch.start, "end": stretch.end}
+    fields = "".join(
+        f"<field var='{name}'><value>{_stamp(time)}</value></field>"
+        for name, time in times.items()
+        if time is not None
+    )
+    if not fields:
+        return ""
+    return (
+        f"<x xmlns='{DATA_FORM}' type='submit'><field var='FORM_TYPE' type='hidden'>"
+        f"<value>{MAM}</value></field>{fields}</x>"
+    )
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

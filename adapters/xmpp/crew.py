@@ -6,7 +6,7 @@ import structlog
 
 from adapters.xmpp.identity import doctor_jid
 from adapters.xmpp.incoming import Seen
-from adapters.xmpp.nick import FALLBACK
+from adapters.xmpp.nick import FALLBACK, spells
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
@@ -45,8 +45,6 @@ class Crew:
         """The doctors that should be in the room, whether they are or not."""
         self.ids: set[str] = set()
         """Every occupant id (XEP-0421) that ever was the bridge's own here."""
-        self.former: frozenset[str] = frozenset()
-        """Own nicks of the last connection."""
         self._on_out = on_out
         self._room = room
         self._domain = domain
@@ -74,6 +72,11 @@ class Crew:
                     await occupant.reclaim(wire)
             except (Unreachable, Refused) as error:
                 log.info("nick_not_had", room=self._room, reason=str(error))
+
+    def may_be_called(self, nick: str, name: str | None) -> bool:
+        """Whether what was sent for someone of this name (None: unknown) may bear this nick."""
+        name = name if self._domain else self.listener.name
+        return name is None or spells(nick, name)
 
     def is_own_address(self, jid: str) -> bool:
         """Whether this real address can only be the bridge's own."""
@@ -133,7 +136,6 @@ class Crew:
 
     def forget_all(self) -> None:
         """The room or the connection is gone: nobody is in any more."""
-        self.former = frozenset(self.nicks) or self.former
         for occupant in self._by_jid.values():
             occupant.forget()
 

@@ -1,20 +1,18 @@
 """What colleagues say in one room: each message once, in order, whatever happens in between."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import uuid4
 
-from adapters.xmpp import outgoing
 from adapters.xmpp.crew import Crew
+from adapters.xmpp.identity import colleague_id
 from adapters.xmpp.incoming import Said
 from adapters.xmpp.people import People
 from bridge.model import Event, Message, Place, SubjectChanged
 
 _REMEMBERED: Final = 500
-_OVERLAP: Final = timedelta(minutes=5)
-"""How much further back history is asked for than needed: clocks differ, and stamps are coarse."""
 
 Fingerprint = tuple[str, str]
 
@@ -57,6 +55,9 @@ class Hearing:
         None when it was never asked."""
         self.heard_at: datetime | None = None
         """When the newest message was said; None before the room was first entered."""
+        self.reached_back = False
+        """Whether the room's memory has told something that was known, so that nothing is missing
+        between that and the rest."""
         self.copies: OrderedDict[str, str] = OrderedDict()
         """The last own copies seen: key, and the id each has here."""
         self._place = place
@@ -68,22 +69,18 @@ class Hearing:
         self._held: list[Said] | None = None
         self._overlap: Counter[Fingerprint] = Counter()
         self._replayed: set[str] = set()
+        self._sent: dict[str, str | None] = {}
+        self._known_until: datetime | None = None
         self._subject_due = False
 
     # --- entering
 
-    def history(self, *, from_archive: bool) -> str:
-        """What to ask of the room's memory at entry: what was missed, unless the archive has it."""
+    def entering(self) -> None:
+        """The room is about to be entered: it tells its subject, and may repeat what is known."""
         self._subject_due = True
         self._overlap = Counter(self._recent)
-        since = self.since()
-        if since is None or from_archive:
-            return outgoing.NO_HISTORY
-        return outgoing.history_since(since)
-
-    def since(self) -> datetime | None:
-        """From when on something may have been missed; None at the first entry: nothing counts."""
-        return None if self.heard_at is None else self.heard_at - _OVERLAP
+        self._known_until = self.heard_at
+        self.reached_back = False
 
     def entered(self) -> None:
         """The listener is in the room."""
@@ -91,15 +88,32 @@ class Hearing:
             self.heard_at = datetime.now(UTC)
 
     def hold(self) -> None:
-        """Keep what is said from now on until the archive has told what was said before."""
+        """Keep what is heard from now on until all that was said before has been told."""
         self._held = []
         self._replayed.clear()
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether anything was heard yet in this run."""
+        return bool(self._recent)
+
+    @property
+    def held(self) -> Sequence[Said]:
+        """What is kept."""
+        return tuple(self._held or ())
+
+    def leave_out(self, unwanted: Iterable[Said]) -> None:
+        """Forget some of what is kept."""
+        gone = {id(said) for said in unwanted}
+        self._held = [said for said in self._held or () if id(said) not in gone]
 
     def release(self) -> None:
         """Hand over what was kept, but for what the archive has told already."""
         held, self._held = self._held or [], None
         for said in held:
-            if said.stanza_id not in self._replayed:
+            if said.body is None:
+                self.set_subject(said)
+            elif said.stanza_id not in self._replayed:
                 self._take(said, said.stanza_id if self.trusts_stanza_ids else None)
         self._replayed.clear()
 
@@ -120,26 +134,29 @@ class Hearing:
     def message(self, said: Said) -> None:
         """Take a message with a body."""
         if said.delay is not None and self._is_known(said):
+            self.reached_back = True
             return
-        stanza_id = said.stanza_id if self.trusts_stanza_ids else None
-        if self._held is not None and not self._is_own(said):
+        if self._held is not None and (said.delay is not None or not self.is_own(said)):
             self._held.append(said)
             return
-        self._take(said, stanza_id)
+        self._take(said, said.stanza_id if self.trusts_stanza_ids else None)
 
     def set_subject(self, said: Said) -> None:
         """Take a subject: a change, or the present one, which every room tells at entry."""
+        if self._held is not None:
+            self._held.append(said)
+            return
         new = said.subject or ""
         known, self.subject = self.subject, new
         due, self._subject_due = self._subject_due, False
         if said.nick in self._crew.nicks:
             self._echoes.own_subject(new)
             return
-        if known == new or (due and known is None):
+        if known == new or (due and known is None and not self._is_after_all_known(said)):
             return
         author = self._people.author(said.nick, said.occupant_id, said.real_jid)
         time = said.delay or datetime.now(UTC)
-        self._emit(SubjectChanged(self._place, author, time, new, self._name(said, None)))
+        self._emit(SubjectChanged(self._place, author, time, new, self._name_of_subject(said)))
 
     def _take(self, said: Said, stanza_id: str | None) -> None:
         time = said.delay or datetime.now(UTC)
@@ -148,10 +165,10 @@ class Hearing:
             self.mark = stanza_id or self.mark
         self.heard_at = max(time, self.heard_at or time)
         self._recent.append(_fingerprint(said))
-        name = self._name(said, stanza_id)
-        if self._is_own(said):
+        if self.is_own(said):
             self._note_copy(said, stanza_id)
             return
+        name = self._name(said, stanza_id)
         body = said.body or ""
         emote = body.startswith("/me ")
         author = self._people.author(said.nick, said.occupant_id, said.real_jid)
@@ -160,21 +177,65 @@ class Hearing:
         )
 
     def _note_copy(self, said: Said, stanza_id: str | None) -> None:
-        for key in {said.id, said.origin_id}:
-            if key:
-                self.copies[key] = stanza_id or key
-                self._echoes.acknowledge(key, stanza_id or key)
+        for key in _names(said):
+            self.copies[key] = stanza_id or key
+            self._echoes.acknowledge(key, stanza_id or key)
         while len(self.copies) > _REMEMBERED:
             self.copies.popitem(last=False)
 
-    def _is_own(self, said: Said) -> bool:
+    # --- whose it is
+
+    def in_doubt(self, some: Iterable[Said]) -> set[str]:
+        """The ids of those messages of which only their id can tell whether they are own."""
+        return {
+            name
+            for said in some
+            if said.body is not None and self._tell_own(said) is None
+            for name in _names(said)
+            if name not in self._sent
+        }
+
+    def learn(self, sent: Mapping[str, str | None]) -> None:
+        """Take note of ids that the bridge has given, and to whose words."""
+        self._sent.update(sent)
+
+    def forget_learned(self) -> None:
+        """They have served."""
+        self._sent.clear()
+
+    def is_own(self, said: Said) -> bool:
+        """Whether the bridge said this, now or in an earlier run."""
+        own = self._tell_own(said)
+        return any(self._names_own(said, name) for name in _names(said)) if own is None else own
+
+    def may_be_of(self, said: Said, name: str) -> bool:
+        """Whether the bridge may have said this for a doctor of this name."""
+        own = self._tell_own(said)
+        return self._crew.may_be_called(said.nick, name) if own is None else own
+
+    def _tell_own(self, said: Said) -> bool | None:
+        """The same, as far as the room tells who it was; None if it does not."""
         if self._people.trusts_occupant_ids and said.occupant_id in self._crew.ids:
             return True
         if said.delay is None:
             return said.nick in self._crew.nicks
-        if self._people.trusts_occupant_ids and said.occupant_id and self._crew.ids:
-            return False
-        return said.nick in self._crew.nicks or said.nick in self._crew.former
+        if said.archived and said.real_jid is not None:
+            return self._crew.is_own_address(said.real_jid)
+        return None
+
+    def _names_own(self, said: Said, name: str) -> bool:
+        return name in self._sent and self._crew.may_be_called(said.nick, self._sent[name])
+
+    def is_news(self, said: Said) -> bool:
+        """Whether it is a colleague's message, said after all that are known."""
+        return said.body is not None and not self.is_own(said) and self._is_after_all_known(said)
+
+    def _is_after_all_known(self, said: Said) -> bool:
+        return (
+            said.delay is not None
+            and self._known_until is not None
+            and said.delay > self._known_until
+        )
 
     def _is_known(self, said: Said) -> bool:
         """Whether a message from the room's memory was heard before. Each one heard covers one."""
@@ -184,14 +245,29 @@ class Hearing:
         self._overlap[fingerprint] -= 1
         return True
 
+    def _name_of_subject(self, said: Said) -> str:
+        """The same at each entry: rooms give subjects no id."""
+        if said.delay is None:
+            return self._name(said, None)
+        return f"{self._sender(said)}/subject@{said.delay.isoformat()}"
+
     def _name(self, said: Said, stanza_id: str | None) -> str:
         """The id of a message here. One that its sender chose is theirs alone: anyone could choose
         the same (or another's), so it goes with the sender's.
         """
         if stanza_id:
             return stanza_id
-        sender = self._people.author(said.nick, said.occupant_id, said.real_jid).id
-        return f"{sender}/{said.id or said.origin_id or uuid4().hex}"
+        return f"{self._sender(said)}/{said.id or said.origin_id or uuid4().hex}"
+
+    def _sender(self, said: Said) -> str:
+        """Who sent it, called the same whether they are still in the room or not."""
+        trusted = said.occupant_id if self._people.trusts_occupant_ids else None
+        return colleague_id(said.nick, trusted, None)
+
+
+def _names(said: Said) -> Collection[str]:
+    """What its sender has called it."""
+    return {name for name in (said.id, said.origin_id) if name}
 
 
 def _fingerprint(said: Said) -> Fingerprint:

@@ -40,6 +40,8 @@ SHUTDOWN: Final = "332"
 class Said:
     """A groupchat message. `delay` is set only where the room itself says that it is an old one;
     `stanza_id` and `occupant_id` are as found: only a room that announces them can be believed.
+    `archived`: it comes from the room's archive, which lets nobody forge a real address
+    (XEP-0313, section 6.1.1).
     """
 
     nick: str
@@ -51,6 +53,7 @@ class Said:
     body: str | None
     subject: str | None
     delay: datetime | None
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def read_archived(result: Element, room: str) -> Said | None:
     return Said(
         nick, said.id, said.origin_id, archive_id, said.occupant_id, said.real_jid,
         said.body, said.subject, read_time(None if stamp is None else stamp.get("stamp")),
+        archived=True,
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ import structlog
 
 from adapters.xmpp.archive import Archive
 from adapters.xmpp.errors import StanzaError
+from adapters.xmpp.hearing import Hearing
+from adapters.xmpp.incoming import Said
 from adapters.xmpp.wire import Wire
 
 log = structlog.get_logger()
@@ -27,32 +29,39 @@ class Lookback:
     Args:
         room: the room's address.
         archive: its archive.
+        hearing: tells whether the bridge may have said something: anyone can repeat a key.
     """
 
-    def __init__(self, room: str, archive: Archive) -> None:
+    def __init__(self, room: str, archive: Archive, hearing: Hearing) -> None:
         self._room = room
         self._archive = archive
-        self._ids: dict[str, str] = {}
+        self._hearing = hearing
+        self._seen: dict[str, list[Said]] = {}
         self._before = ""
         self._read_back_to = datetime.max.replace(tzinfo=UTC)
         self._pages_left = _PAGES_MAX
 
-    async def find(self, wire: Wire, key: str, said_at: datetime) -> str | None:
+    async def find(self, wire: Wire, key: str, said_at: datetime, name: str) -> str | None:
         """The archive's id of the message that bears `key`; None if it is not there.
 
         Args:
             wire: the connection.
             key: the id or origin id it was sent with.
             said_at: when it was said at its origin, so that it can't have been sent before.
+            name: under which it was said.
 
         Raises:
             StanzaError: the room does not answer such questions.
             Unreachable: no answer came.
         """
         earliest = min(said_at, datetime.now(UTC)) - _CLOCKS_DIFFER
-        while key not in self._ids and self._pages_left and self._read_back_to > earliest:
+        while True:
+            for said in self._seen.get(key, ()):
+                if self._hearing.may_be_of(said, name):
+                    return said.stanza_id
+            if not self._pages_left or self._read_back_to <= earliest:
+                return None
             await self._read_page(wire)
-        return self._ids.get(key)
 
     async def _read_page(self, wire: Wire) -> None:
         self._pages_left -= 1
@@ -65,8 +74,8 @@ class Lookback:
             return
         for said in page.said:
             for name in {said.id, said.origin_id}:
-                if name and said.stanza_id:
-                    self._ids[name] = said.stanza_id
+                if name:
+                    self._seen.setdefault(name, []).append(said)
             self._read_back_to = min(self._read_back_to, said.delay or self._read_back_to)
         if page.complete or page.first is None:
             self._read_back_to = _BEGINNING

@@ -10,12 +10,14 @@ from adapters.xmpp.check import examine
 from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
 from adapters.xmpp.identity import LISTENER, RESOURCE
-from adapters.xmpp.room import Manner, Room
+from adapters.xmpp.room import Assignment, Manner, Room
 from adapters.xmpp.settings import Mode, XmppSettings
 from adapters.xmpp.timing import DEFAULT, Backoff, Timing
 from adapters.xmpp.wire import MESSAGE, Rejected, Wire, make_wire
 from bridge.contract import (
+    NEVER_HEARD,
     Capabilities,
+    CatchUp,
     Finding,
     Health,
     Inlet,
@@ -106,16 +108,17 @@ class XmppNetwork:
             group.create_task(self._handover.run())
             group.create_task(self._stay_connected())
 
-    async def open(self, group: str, present: Sequence[Author]) -> None:
+    async def open(
+        self, group: str, present: Sequence[Author], catch_up: CatchUp = NEVER_HEARD
+    ) -> None:
         """Take part in a room from now on; does not wait for it."""
         if group in self._rooms:
             await self.close(group)
         room = Room(
-            Place(self._network, group),
+            Assignment(Place(self._network, group), present, catch_up),
             self._manner,
-            present,
             self._handover.put,
-            self._inlet.health,
+            self._inlet,
         )
         self._rooms[group] = room
         if self._group is not None and self._wire is not None:

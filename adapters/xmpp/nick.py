@@ -8,6 +8,9 @@ FALLBACK: Final = "Guest"
 LONGEST: Final = 80
 """Characters. A resourcepart may have 1023 bytes; nobody reads that."""
 
+SPELLINGS: Final = 20
+"""How many numbers are tried after a nick that is taken."""
+
 _PROHIBITED = (
     stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3,
     stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7,
@@ -34,6 +37,13 @@ def numbered(nick: str, number: int) -> str:
     if _is_right_to_left(shown):
         return f"{shown}{suffix}{shown[-1]}"  # such a nick has to end with such a letter
     return shown + suffix
+
+
+def spells(nick: str, name: str) -> bool:
+    """Whether someone of this name may have been given this nick."""
+    bases = {prepare(name), strict(prepare(name))}
+    numbers = range(1, SPELLINGS + 1)
+    return any(nick == numbered(base, number) for base in bases for number in numbers)
 
 
 def _known(name: str) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
 
 from adapters.xmpp import nick as nicks
 from adapters.xmpp import outgoing
@@ -12,9 +11,6 @@ from adapters.xmpp.incoming import BANNED, FAULT, KICKED, RENAMED, Seen
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
 from bridge.contract import Unreachable
-
-_SPELLINGS: Final = 20
-"""How many numbers are tried after a nick that is taken."""
 
 
 class Exit(StrEnum):
@@ -157,7 +153,7 @@ class Occupant:
     async def _take_nick(self, wire: Wire, name: str, request: Callable[[str, str], str]) -> Seen:
         base, number = nicks.prepare(name), 1
         try:
-            while number <= _SPELLINGS:
+            while number <= nicks.SPELLINGS:
                 self.claim = nicks.numbered(base, number)
                 try:
                     seen = await self._request(wire, request)

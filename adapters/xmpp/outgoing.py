@@ -33,10 +33,10 @@ def join(sender: str, room: str, nick: str, id_: str, history: str = NO_HISTORY)
     )
 
 
-def history_since(time: datetime) -> str:
+def history_since(time: datetime, most: int) -> str:
     """What to ask of a room's memory at entry (XEP-0045, section 7.2.14)."""
     stamp = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"<history since='{stamp}'/>"
+    return f"<history since='{stamp}' maxstanzas='{most}'/>"
 
 
 def rename(sender: str, room: str, nick: str, id_: str) -> str:

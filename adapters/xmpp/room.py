@@ -13,6 +13,7 @@ import structlog
 from adapters.xmpp import outgoing
 from adapters.xmpp.archive import RESULT, Archive
 from adapters.xmpp.attendance import Attendance
+from adapters.xmpp.backlog import Backlog
 from adapters.xmpp.crew import Crew
 from adapters.xmpp.decline import decline
 from adapters.xmpp.errors import GONE, NOT_INSIDE, StanzaError, cannot_join
@@ -31,7 +32,7 @@ from adapters.xmpp.saying import Saying
 from adapters.xmpp.timing import Backoff, Timing
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
-from bridge.contract import Health, Outgoing, Refused, Sent, Unreachable
+from bridge.contract import CatchUp, Health, Inlet, Outgoing, Refused, Sent, Unreachable
 from bridge.model import Author, Event, Place
 
 log = structlog.get_logger()
@@ -59,41 +60,52 @@ class Manner:
     gate: asyncio.Semaphore
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A room to take part in: the doctors `present` are to be in it, and `catch_up` tells what is
+    known of it from before.
+    """
+
+    place: Place
+    present: Sequence[Author]
+    catch_up: CatchUp
+
+
 class Room:
     """The bridge's part in one room.
 
     Args:
-        place: the room.
+        assignment: the room, and what to do in it.
         manner: how the bridge behaves in every room of the network.
-        present: the doctors that are to be in the room.
         emit: where events go.
-        health: where to report whether the room can be used.
+        inlet: where to report all else.
     """
 
     def __init__(
         self,
-        place: Place,
+        assignment: Assignment,
         manner: Manner,
-        present: Sequence[Author],
         emit: Callable[[Event], None],
-        health: Callable[[Health], None],
+        inlet: Inlet,
     ) -> None:
+        place = assignment.place
         self.jid = place.id
         self._nick = manner.nick
         self._create = manner.create
         self._gate = manner.gate
         self._timing = timing = manner.timing
-        self._health = health
+        self._health = inlet.health
         self._has_doctors = manner.domain is not None
         self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_out)
         if self._has_doctors:
-            self._crew.wanted = {(each.network, each.id): each for each in present}
+            self._crew.wanted = {(each.network, each.id): each for each in assignment.present}
         self._people = People(place)
         self._saying = Saying(place.id, self._crew, timing, own_names=self._has_doctors)
         self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
         self._attendance = Attendance(place.id, self._crew, self._people, emit, timing.farewell)
         self._archive = Archive(place.id)
-        self._lookback = Lookback(place.id, self._archive)
+        self._backlog = Backlog(place.id, self._hearing, self._archive, assignment.catch_up, inlet)
+        self._lookback = Lookback(place.id, self._archive, self._hearing)
         self._features = Features()
         self._wire: Wire | None = None
         self._inside = False
@@ -161,25 +173,30 @@ class Room:
         self._wire = wire
         self._attendance.begin(wire)
         await self._look(wire)
-        first = self._hearing.heard_at is None
-        if self._features.archive and not first:
-            self._hearing.hold()
         listener = self._crew.listener
-        history = self._hearing.history(from_archive=self._features.archive)
+        history = self._backlog.entering(archived=self._features.archive)
         async with listener.lock:
             seen = await listener.enter(wire, self._nick, history)
         if CREATED in seen.codes:
             await self._found_new(wire)
-        self._inside = True
         self._heard_at = time.monotonic()
         self._hearing.entered()
-        if self._features.archive:
-            await self._read_archive(wire, first=first)
         if self._has_doctors:
             await self._bring_doctors(wire)
+        await self._catch_up(wire)
+        # Only now: the room's order is kept, and what is in doubt can be looked up
+        self._inside = True
+        self._attendance.tell()
+
+    async def _catch_up(self, wire: Wire) -> None:
+        try:
+            await self._backlog.fetch(wire, lambda: self._lost)
+        except Unreachable as error:
+            if self._lost or wire.closed.done():
+                raise Unreachable(self._why_lost) from error
+            raise
         if self._lost:
             raise Unreachable(self._why_lost)
-        self._attendance.tell()
 
     async def _look(self, wire: Wire) -> None:
         """Learn what the room can do.
@@ -215,24 +232,6 @@ class Room:
         except StanzaError as error:
             raise cannot_join(self.jid, self._nick, error) from error
         raise Unreachable(f"The room {self.jid} does not exist.")
-
-    async def _read_archive(self, wire: Wire, *, first: bool) -> None:
-        """Hand over what was missed; at the first entry, only note where the archive ends."""
-        try:
-            if first:
-                newest = await self._archive.newest_id(wire)
-                self._hearing.mark = newest or self._hearing.mark or ""
-                return
-            pages = self._archive.after(wire, self._hearing.mark, self._hearing.since())
-            async for page in pages:
-                for said in page.said:
-                    self._hearing.replay(said)
-        except (StanzaError, Unreachable) as error:
-            if self._lost or wire.closed.done():
-                raise Unreachable(self._why_lost) from error
-            log.warning("a room's archive can't be read", room=self.jid, error=str(error))
-        if not first:
-            self._hearing.release()
 
     async def _bring_doctors(self, wire: Wire) -> None:
         """Let the doctors in, and what remains of earlier ones out, before the roster is told."""

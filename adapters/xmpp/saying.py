@@ -94,7 +94,9 @@ class Saying:
         id_ = hearing.copies.get(key)
         if id_ is None and lookback is not None:
             try:
-                id_ = await lookback.find(wire, key, outgoing_.event.time)
+                id_ = await lookback.find(
+                    wire, key, outgoing_.event.time, outgoing_.event.author.name
+                )
             except StanzaError as error:
                 raise cannot_say(self._room, "The bridge", error) from error
         return None if id_ is None else Sent(id_)

@@ -193,12 +193,16 @@ class Wire(BaseXMPP):
                 f"<iq type='{kind}' from='{attribute(self.hears_as)}' to='{attribute(to)}' "
                 f"id='{id_}'>{payload}</iq>"
             )
-            async with asyncio.timeout(self._timing.answer):
-                found = await answer
-        except TimeoutError:
-            raise Unreachable(f"{to.partition('/')[0]} does not answer.") from None
+            while not answer.done():
+                paused = self._paused
+                await asyncio.wait({answer}, timeout=self._timing.answer)
+                if not (answer.done() or paused or self._paused):  # no wonder it is silent
+                    raise Unreachable(f"{to.partition('/')[0]} does not answer.")
+            found = answer.result()
         finally:
             self._asked.pop(id_, None)
+            if not answer.cancel():
+                answer.exception()  # it came when nobody waited any more
         if found.get("type") == "error":
             raise StanzaError.of(found)
         return found

@@ -268,6 +268,20 @@ class Bot(Section):
     )
 
 
+class CatchUp(Section):
+    """How much is fetched of what was said while the bridge or the network was away."""
+
+    days: int = Field(
+        default=7, ge=0, le=3_650, description="Nothing older than so many days; 0: nothing at all"
+    )
+    messages: int = Field(
+        default=1_000,
+        ge=0,
+        le=100_000,
+        description="No more than so many messages, the newest ones; 0: nothing at all",
+    )
+
+
 class Link(Section):
     """One group that a portal mirrors."""
 
@@ -282,6 +296,7 @@ class Link(Section):
         description="How long a message is tried for this group before it is set aside",
         examples=["3d, or 12h"],
     )
+    catch_up: CatchUp = CatchUp()
 
 
 class Portal(Section):

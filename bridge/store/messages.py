@@ -138,11 +138,18 @@ def copied(
 
 
 def known_before(
-    connection: Connection, place_id: int, remote_ids: Sequence[str], time: int
+    connection: Connection,
+    place_id: int,
+    remote_ids: Sequence[str],
+    *,
+    received: int,
+    made: int,
 ) -> set[str]:
-    """Which of these copies were known at a time: received by then, or made and recorded."""
-    received = and_(inbox.c.place_id == place_id, inbox.c.received_at < time)
-    made = and_(deliveries.c.place_id == place_id, deliveries.c.finished_at < time)
+    """Which of these copies were received from their place before one time, or made and recorded
+    before another (milliseconds since the epoch).
+    """
+    was_received = and_(inbox.c.place_id == place_id, inbox.c.received_at < received)
+    was_made = and_(deliveries.c.place_id == place_id, deliveries.c.finished_at < made)
     found: set[str] = set()
     for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
         some = remote_ids[start : start + _KEYS_PER_QUERY]
@@ -160,7 +167,7 @@ def known_before(
                 .where(
                     copies.c.place_id == place_id,
                     copies.c.remote_id.in_(some),
-                    or_(received, made),
+                    or_(was_received, was_made),
                 )
             )
         )

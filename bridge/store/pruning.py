@@ -2,7 +2,8 @@
 
 Ids rise with time, so the old rows are the first ones: they are found by walking along the primary
 key, without an index that every message would have to pay for. The row with the highest id always
-stays, because ids are counted on from it; so do all copies, since replies and edits may come late.
+stays, because ids are counted on from it; so does the last message of each place, from which on is
+fetched what was missed; so do all copies, since replies and edits may come late.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal_column,
     or_,
     select,
 )
@@ -67,7 +69,15 @@ def prune_inbox(connection: Connection, *, after: int, limit: int, received_befo
     """Look at the next `limit` events, and delete those that are old and that no delivery needs."""
     column = inbox.c
     needed = exists().where(deliveries.c.message_id == column.id)
-    unneeded = and_(column.received_at < bindparam("old"), ~needed)
+    newer = inbox.alias("newer")
+    message: ColumnElement[str] = literal_column("'message'")
+    last_message = and_(
+        column.kind == message,
+        ~exists().where(
+            newer.c.kind == message, newer.c.place_id == column.place_id, newer.c.id > column.id
+        ),
+    )
+    unneeded = and_(column.received_at < bindparam("old"), ~needed, ~last_message)
     old = _Old(inbox, column.received_at, unneeded, {"old": received_before})
     return _step(connection, old, after, limit)
 

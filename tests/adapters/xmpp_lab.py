@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from adapters.xmpp.network import XmppNetwork
 from adapters.xmpp.settings import XmppSettings
 from adapters.xmpp.timing import DEFAULT, Timing
-from bridge.contract import Health, Outgoing
+from bridge.contract import NEVER_HEARD, CatchUp, Health, Missed, Outgoing
 from bridge.model import Author, Event, Message, Place
 from sandbox.journal import Journal
 from sandbox.ports import LOOPBACK
@@ -35,6 +35,9 @@ class Recorder:
         self.events: Journal[Event] = Journal("the events")
         self.healths: Journal[Health] = Journal("the health")
         self.batches: list[int] = []
+        self.gaps: Journal[Missed] = Journal("what was missed")
+        self.own: dict[str, str | None] = {}
+        """What `sent` answers: keys of own copies, with the names they were shown under."""
         self.open = asyncio.Event()
         self.open.set()
 
@@ -46,6 +49,12 @@ class Recorder:
 
     def health(self, health: Health) -> None:
         self.healths.add(health)
+
+    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+        return {key: self.own[key] for key in keys if key in self.own}
+
+    def missed(self, missed: Missed) -> None:
+        self.gaps.add(missed)
 
     def of(self, kind: type, room: str | None = None) -> list:
         return [
@@ -92,7 +101,9 @@ class Bridge:
 
     def outgoing(self, room: str, make: Callable[[Place], Event]) -> Outgoing:
         key = f"{next(self.keys):a>26}"
-        return Outgoing(Place(NETWORK, room), key, make(Place("matrix", "!room:hospital")))
+        event = make(Place("matrix", "!room:hospital"))
+        self.inlet.own[key] = event.author.name
+        return Outgoing(Place(NETWORK, room), key, event)
 
     def message(self, room: str, author: Author, text: str, *, emote: bool = False) -> Outgoing:
         return self.outgoing(
@@ -103,9 +114,9 @@ class Bridge:
     async def say(self, room: str, author: Author, text: str, *, emote: bool = False) -> str | None:
         return (await self.network.send(self.message(room, author, text, emote=emote))).id
 
-    async def enter(self, room: str, *present: Author) -> None:
+    async def enter(self, room: str, *present: Author, catch_up: CatchUp = NEVER_HEARD) -> None:
         after = len(self.inlet.healths)
-        await self.network.open(room, present)
+        await self.network.open(room, present, catch_up)
         await self.inlet.up(room, after=after)
 
 

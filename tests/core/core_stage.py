@@ -10,8 +10,11 @@ from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import NOBODY, Watcher
+from bridge.gaps import Gaps
+from bridge.inlet import Past
 from bridge.intake import Intake, IntakeWatcher
 from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
+from bridge.own_copies import OwnCopies
 from bridge.portals import Portals, WantedPortal
 from bridge.relay import Arrival, Duty, Relay
 from bridge.store.database import Database
@@ -161,6 +164,7 @@ class Core:
         )
         self.lanes = Lanes(context, crashed=crashed)
         self.intake = Intake(database, self.relay, self.deliver, intake_watchers)
+        self.past = Past(OwnCopies(database, lambda: self.portals.index, NAMES), Gaps())
         self.delivered: list[Duty] = []
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -43,7 +43,7 @@ def from_room(number: int) -> Message:
 async def test_an_echo_that_is_faster_than_the_answer_to_its_send_is_not_relayed(
     core: Core, outlets: dict[str, ScriptedOutlet]
 ) -> None:
-    inlet = NetworkInlet("hospital-a", core.intake, HealthBoard(), core.lanes.in_hand)
+    inlet = NetworkInlet("hospital-a", core.intake, HealthBoard(), core.lanes.in_hand, core.past)
     answer = asyncio.Event()
     outlets["hospital-a"].script.append(answer)
     await core.receive(from_room(1))
@@ -64,7 +64,7 @@ async def test_an_echo_that_is_faster_than_the_answer_to_its_send_is_not_relayed
 async def test_what_others_say_during_a_send_is_relayed_once_the_send_is_over(
     core: Core, outlets: dict[str, ScriptedOutlet]
 ) -> None:
-    inlet = NetworkInlet("hospital-a", core.intake, HealthBoard(), core.lanes.in_hand)
+    inlet = NetworkInlet("hospital-a", core.intake, HealthBoard(), core.lanes.in_hand, core.past)
     answer = asyncio.Event()
     outlets["hospital-a"].script.append(answer)
     await core.receive(from_room(1))

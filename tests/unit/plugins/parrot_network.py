@@ -8,7 +8,16 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from bridge.contract import Capabilities, Finding, Outgoing, Secret, Sent, Settings
+from bridge.contract import (
+    NEVER_HEARD,
+    Capabilities,
+    CatchUp,
+    Finding,
+    Outgoing,
+    Secret,
+    Sent,
+    Settings,
+)
 from bridge.model import Author
 
 
@@ -28,7 +37,9 @@ class ParrotNetwork:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    async def open(self, group: str, present: Sequence[Author]) -> None: ...
+    async def open(
+        self, group: str, present: Sequence[Author], catch_up: CatchUp = NEVER_HEARD
+    ) -> None: ...
 
     async def close(self, group: str) -> None: ...
 

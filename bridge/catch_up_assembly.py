@@ -1,0 +1,72 @@
+"""Puts together what finds out, and fetches, what was missed while the bridge was down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bridge.config.load import LoadedConfig
+from bridge.contract import NEVER_HEARD, CatchUp
+from bridge.gaps import Gaps
+from bridge.inlet import Past
+from bridge.intake import Intake
+from bridge.matrix.client import ActingClient
+from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.timeline import Timeline
+from bridge.model import Place
+from bridge.own_copies import OwnCopies
+from bridge.portals import Portals, Spot
+from bridge.room_gaps import RoomGaps, Sources
+from bridge.store.database import Database
+from bridge.transactions import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class CatchingUp:
+    """What the networks, and the Matrix side, need for it."""
+
+    database: Database
+    portals: Portals
+    past: Past
+    limits: Callable[[Place], CatchUp]
+
+    @classmethod
+    def make(
+        cls,
+        loaded: LoadedConfig,
+        database: Database,
+        portals: Portals,
+        network_names: Mapping[str, str],
+    ) -> "CatchingUp":
+        """For these portals."""
+        copies = OwnCopies(database, lambda: portals.index, network_names)
+        return cls(database, portals, Past(copies, Gaps()), _limits(loaded))
+
+    def room_gaps(
+        self, bot: ActingClient, ids: GhostIds, transactions: Transactions, intake: Intake
+    ) -> RoomGaps:
+        """The part that looks back in rooms."""
+        sources = Sources(Timeline(bot), transactions.read, ids.owns)
+        return RoomGaps(
+            sources, self.portals, self.database, intake, self._limits_of_room, self.past.gaps
+        )
+
+    def _limits_of_room(self, spot: Spot) -> CatchUp:
+        """As far as the most patient of its links."""
+        limits = [self.limits(link.place) for link in spot.portal.links] or [NEVER_HEARD]
+        return CatchUp(
+            max_age=max(each.max_age for each in limits),
+            max_messages=max(each.max_messages for each in limits),
+        )
+
+
+def _limits(loaded: LoadedConfig) -> Callable[[Place], CatchUp]:
+    links = [link for portal in loaded.config.portals for link in portal.links]
+    limits = {
+        Place(link.network, link.group): replace(
+            NEVER_HEARD,
+            max_age=timedelta(days=link.catch_up.days),
+            max_messages=link.catch_up.messages,
+        )
+        for link in links
+    }
+    return lambda place: limits.get(place, NEVER_HEARD)

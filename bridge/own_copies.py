@@ -1,0 +1,82 @@
+"""Tells by their keys what the bridge has sent to a place, or may have in a run that crashed."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from sqlalchemy import Connection
+
+from bridge.codec import decode
+from bridge.delivery.recorder import UNRECORDED_MAX
+from bridge.model import Deliverable, Kind, Place, Roster
+from bridge.portals import PortalIndex
+from bridge.presentation import delivery_key, shown_name
+from bridge.store import deliveries, messages
+from bridge.store.database import Database
+
+_KEY: Final = re.compile(r"([a-z2-7]{26})(\.[0-9]+)?")
+
+
+class OwnCopies:
+    """Looks keys up among the copies that are recorded, and the deliveries whose outcome is not.
+
+    Args:
+        index: the portals as they are now.
+        network_names: how people call each network.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        index: Callable[[], PortalIndex],
+        network_names: Mapping[str, str],
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._network_names = network_names
+
+    async def among(self, place: Place, ids: Collection[str]) -> Mapping[str, str | None]:
+        """Which of these ids are own keys, with the name that was shown; see `Inlet.sent`.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        keys = {found[0]: found[1] for each in ids if (found := _KEY.fullmatch(each))}
+        spot = self._index().at(place)
+        if not keys or spot is None:
+            return {}
+        number = spot.place_id
+        return await self._database.run(lambda c: self._look(c, place, number, keys))
+
+    def _look(
+        self, connection: Connection, place: Place, place_id: int, keys: Mapping[str, str]
+    ) -> Mapping[str, str | None]:
+        """`keys` are given with what they begin with, which all parts of one message share."""
+        found = {
+            key: None if kind is None or payload is None else self._name(kind, payload)
+            for key, (kind, payload) in messages.copied(connection, place_id, list(keys)).items()
+        }
+        missing = {start for key, start in keys.items() if key not in found}
+        if not missing:
+            return found
+        pending: dict[str, str | None] = {}
+        for row in deliveries.page(connection, place_id, after=0, limit=UNRECORDED_MAX):
+            event = _event(row.kind, row.payload)
+            if event is not None:
+                start = delivery_key(event, row.message_id, place)
+                if start in missing:
+                    pending[start] = shown_name(event.author, self._network_names)
+        return found | {key: pending[start] for key, start in keys.items() if start in pending}
+
+    def _name(self, kind: str, payload: bytes) -> str | None:
+        event = _event(kind, payload)
+        return None if event is None else shown_name(event.author, self._network_names)
+
+
+def _event(kind: str, payload: bytes) -> Deliverable | None:
+    """The event that was kept; None when it can't be read."""
+    try:
+        event = decode(Kind(kind), payload)
+    except ValueError:
+        return None
+    return None if isinstance(event, Roster) else event

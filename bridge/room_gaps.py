@@ -1,0 +1,188 @@
+"""Finds what was said in the rooms of portals and never pushed to the bridge.
+
+A homeserver keeps transactions for a bridge that is down, so mostly nothing is missing. But it does
+not keep what happens while the bot is not in a room, or the registration is not there, and it may
+lose its queue; and the bridge's database may have come from a backup. So whenever the bot is found
+in a room, its timeline is read backwards until something that was known before: one short request
+where nothing is missing.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bridge.clock import from_milliseconds, milliseconds
+from bridge.contract import CatchUp, Missed, Unreachable
+from bridge.errors import ConsiliumError
+from bridge.gaps import Gaps
+from bridge.intake import Intake
+from bridge.matrix.raw import JsonObject, text_at
+from bridge.matrix.timeline import Timeline
+from bridge.model import MATRIX, Message, Place, SubjectChanged
+from bridge.portals import Portals, Spot
+from bridge.relay import Arrival, Unreadable
+from bridge.store import messages
+from bridge.store import portals as portal_rows
+from bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE: Final = 3
+_RETRY_SECONDS: Final = 15.0
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+_PAGES_MAX: Final = 30
+_HANDED_OVER_AT_ONCE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where rooms are read, and what reads events: what was said to the bot is no arrival."""
+
+    timeline: Timeline
+    read: Callable[[JsonObject], object]
+    owns: Callable[[str], bool]
+
+
+class RoomGaps:
+    """Looks back in rooms, in the background, few at once.
+
+    Args:
+        sources: the rooms' timelines, and what understands them.
+        portals: whose rooms they are.
+        database: tells what is known.
+        intake: takes what was missed, oldest first.
+        limits: how far to look back in a portal's room.
+        gaps: told what can't be found.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - it stands between the homeserver and the core
+        self,
+        sources: Sources,
+        portals: Portals,
+        database: Database,
+        intake: Intake,
+        limits: Callable[[Spot], CatchUp],
+        gaps: Gaps,
+    ) -> None:
+        self._sources = sources
+        self._portals = portals
+        self._database = database
+        self._intake = intake
+        self._limits = limits
+        self._gaps = gaps
+        self._asked: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+
+    def look(self, room_id: str, before: int) -> None:
+        """Have a room looked at.
+
+        Args:
+            room_id: a room that the bot is in.
+            before: what was known at that time (milliseconds since the epoch), and all that is
+                older, is not missing. What has come in since says nothing about a gap.
+        """
+        self._asked.put_nowait((room_id, before))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_AT_ONCE):
+                tasks.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            room_id, before = await self._asked.get()
+            try:
+                await self._close(room_id, before)
+            except Unreachable as error:
+                log.info("gap_not_looked_for", room=room_id, reason=str(error))
+                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.look, room_id, before)
+            except ConsiliumError as error:
+                self._gaps.report(MATRIX, Missed(room_id, str(error)))
+
+    async def _close(self, room_id: str, before: int) -> None:
+        spot = self._portals.index.at(Place(MATRIX, room_id))
+        if spot is None:
+            return
+        now = datetime.now(UTC)
+        number = spot.place_id
+        limits = self._limits(spot)
+        heard_until = await self._database.run(lambda c: portal_rows.room_heard_until(c, number))
+        if heard_until is not None and limits.wanted:
+            floor = max(from_milliseconds(heard_until) - _CLOCKS_DIFFER, now - limits.max_age)
+            search = _Search(number, before, heard_until, floor, limits.max_messages)
+            missing = await self._search(room_id, search)
+            await self._hand_over(room_id, missing)
+        await self._database.run(
+            lambda c: portal_rows.note_room_heard(c, number, milliseconds(now))
+        )
+
+    async def _search(self, room_id: str, search: "_Search") -> list[JsonObject]:
+        """What is missing, newest first."""
+        missing: list[JsonObject] = []
+        pages = 0
+        async for page in self._sources.timeline.back(room_id):
+            fresh = page[: await self._first_known(search, page)]
+            said = [raw for raw in fresh if not self._sources.owns(text_at(raw, "sender"))]
+            missing += [raw for raw in said if _is_since(raw, search.floor)]
+            pages += 1
+            if len(missing) > search.most or (missing and pages == _PAGES_MAX):
+                self._tell_limit(room_id, search.most)
+            if len(missing) > search.most or pages == _PAGES_MAX:
+                return missing[: search.most]
+            # An own event may bear the time of what it repeats, so it tells nothing about the floor
+            too_old = bool(said) and not any(_is_since(raw, search.floor) for raw in said)
+            if len(fresh) < len(page) or too_old:
+                return missing
+        return missing
+
+    async def _first_known(self, search: "_Search", page: Sequence[JsonObject]) -> int:
+        """Where in the page something is that was known before; its length, if nothing is."""
+        ids = [text_at(raw, "event_id") for raw in page]
+        known = await self._database.run(
+            lambda c: messages.known_before(
+                c, search.place_id, ids, received=search.before, made=search.heard_until
+            )
+        )
+        return next((place for place, ident in enumerate(ids) if ident in known), len(page))
+
+    def _tell_limit(self, room_id: str, most: int) -> None:
+        reason = (
+            f"Nothing older than the last {most} messages of the room was looked for. What the"
+            " homeserver has kept for the bridge still comes."
+        )
+        self._gaps.report(MATRIX, Missed(room_id, reason))
+
+    async def _hand_over(self, room_id: str, missing: Sequence[JsonObject]) -> None:
+        arrivals: list[Arrival] = []
+        for raw in reversed(missing):
+            found = self._sources.read(raw)
+            if isinstance(found, Message | SubjectChanged | Unreadable):
+                arrivals.append(found)
+        if arrivals:
+            log.info("gap_found", room=room_id, events=len(arrivals))
+        for start in range(0, len(arrivals), _HANDED_OVER_AT_ONCE):
+            await self._intake.receive(arrivals[start : start + _HANDED_OVER_AT_ONCE])
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Where to stop, going back: at what was received `before`, for the homeserver pushes in order;
+    at what the bridge itself said before the last search, for that one has seen all that was there
+    (later is not enough: what others said before it may be on its way still); at older times; and
+    after so many events.
+    """
+
+    place_id: int
+    before: int
+    heard_until: int
+    floor: datetime
+    most: int
+
+
+def _is_since(raw: JsonObject, floor: datetime) -> bool:
+    time = raw.get("origin_server_ts")
+    return isinstance(time, int) and time >= milliseconds(floor)
