@@ -5,6 +5,7 @@ import faulthandler
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 import typer
 
@@ -31,10 +32,10 @@ def run(
     from bridge.observe import configure_logging
 
     loaded = load(asked.config).ready()
-    log = loaded.config.log
     if asked.verbose:
-        log = log.model_copy(update={"level": LogLevel.DEBUG})
-    configure_logging(log, loaded.secrets())
+        log = loaded.config.log.model_copy(update={"level": LogLevel.DEBUG})
+        loaded = replace(loaded, config=loaded.config.model_copy(update={"log": log}))
+    configure_logging(loaded.config.log, loaded.secrets())
 
     import uvloop
 

@@ -12,7 +12,7 @@ from bridge.operations.backlog import Backlog
 from bridge.operations.vitals import Vitals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gauges(Collector):
     """Reads off; `networks` are the ids of all that are configured, Matrix included."""
 

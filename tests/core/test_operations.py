@@ -306,7 +306,11 @@ async def test_the_log_follows_a_message_by_its_ids_from_arrival_to_delivery(
 
     (accepted,) = lines("accepted")
     message = accepted["message"]
-    assert (accepted["place"], accepted["id"], accepted["kind"]) == (str(WARD_A), "m1", "message")
+    assert (accepted["place"], accepted["event_id"], accepted["kind"]) == (
+        str(WARD_A),
+        "m1",
+        "message",
+    )
     for place, outlet in ((ROOM, outlets[MATRIX]), (WARD_B, outlets["hospital-b"])):
         (made,) = lines("delivery_made", message=message, place=str(place))
         (done,) = lines("delivered", message=message, place=str(place))
