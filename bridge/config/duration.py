@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _LONGEST: Final = 366 * 86_400
@@ -50,5 +50,5 @@ def parse_duration(written: Any) -> Duration:  # noqa: ANN401 - whatever the fil
     return Duration(seconds)
 
 
-Span = Annotated[Duration, BeforeValidator(parse_duration)]
+Span = Annotated[Duration, BeforeValidator(parse_duration), PlainSerializer(str)]
 """A field that holds a `Duration`."""

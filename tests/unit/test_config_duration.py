@@ -47,6 +47,10 @@ def test_what_is_no_span_is_explained(written: object, told: str) -> None:
         link(written)
 
 
+def test_a_link_that_is_written_out_can_be_read_again() -> None:
+    assert Link.model_validate(link("12h").model_dump()) == link("12h")
+
+
 @given(st.integers(1, 366 * 86_400))
 def test_a_span_is_read_as_it_is_printed(seconds: int) -> None:
     assert parse_duration(str(Duration(seconds))) == Duration(seconds)
