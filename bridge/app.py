@@ -187,6 +187,7 @@ class _Parts:
         outlets[MATRIX] = MatrixOutlet(bot, ghosts)
         echoes = _Echoes(lanes, outlets)
         catching_up = CatchingUp.make(loaded, database, portals, names)
+        catching_up.past.gaps.watch(status.unreadable.missed)
         networks = {
             each.id: each.adapter.create(
                 network=each.id,

@@ -64,8 +64,8 @@ class Status:
     """Tells rooms how their messages and networks fare.
 
     Give `messages` to the lanes as a watcher, `outages.note` to the health board,
-    `unreadable` to the intake as a watcher, `messages.retried` to the retries and
-    `messages.follow` to the portals.
+    `unreadable` to the intake as a watcher, `unreadable.missed` to the gaps, `messages.retried` to
+    the retries and `messages.follow` to the portals.
 
     Args:
         database: where deliveries, and what rooms were told, are kept.

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from bridge.contract import Refused
+from bridge.contract import Missed, Refused
 from bridge.model import MATRIX, Place
 from bridge.portals import Portal, PortalIndex
 from bridge.relay import Arrival, Duty, Unreadable
@@ -90,19 +90,13 @@ class UnreadableNotices:
             text = words.unreadable_there(self._names.get(network, network))
         self._tell(spot.portal, text)
 
-    def missed(self, place: Place, reason: str, count: int | None) -> None:
-        """Hear of something that was said and could not be fetched afterwards.
-
-        Args:
-            place: where it was said.
-            reason: why, as a sentence for people.
-            count: about how many messages it were, None if that can't be told.
-        """
+    def missed(self, place: Place, missed: Missed) -> None:
+        """Hear of something that was said at a place and could not be fetched afterwards."""
         spot = self._index().at(place)
         if spot is None or (spot.link is not None and not spot.link.direction.inward):
             return
         name = None if spot.link is None else self._names.get(place.network, place.network)
-        self._tell(spot.portal, words.missed(name, reason, count))
+        self._tell(spot.portal, words.missed(name, missed.reason, missed.count))
 
     def _tell(self, portal: Portal, text: str) -> None:
         """Have a room told, if it was not told the same within an hour, or too much at all."""

@@ -6,7 +6,7 @@ import pytest
 from core_stage import DOCTOR, ROOM, WARD_A, WARD_B, MakeCore, ScriptedOutlet, joined, portal, until
 from status_stage import Clock, Stage, TalkingRoom
 
-from bridge.contract import Health, Refused, Unreachable
+from bridge.contract import Health, Missed, Refused, Unreachable
 from bridge.model import MATRIX, Direction, Place
 from bridge.portals import WantedPortal
 from bridge.relay import Unreadable
@@ -280,8 +280,8 @@ async def test_what_could_not_be_fetched_afterwards_is_told_too(
 ) -> None:
     reason = "The group has no archive."
     for _ in range(2):
-        stage.status.unreadable.missed(WARD_A, reason, 40)
-    stage.status.unreadable.missed(ROOM, "It was too long ago.", None)
+        stage.status.unreadable.missed(WARD_A, Missed(WARD_A.id, reason, 40))
+    stage.status.unreadable.missed(ROOM, Missed(ROOM.id, "It was too long ago."))
     await stage.look()
     assert room.noted() == [
         f"About 40 messages from Hospital A can't be shown here. {reason}",
