@@ -22,8 +22,9 @@ from bridge.contract import CatchUp, Inlet, Missed, Unreachable
 
 log = structlog.get_logger()
 
-_OVERLAP: Final = timedelta(minutes=5)
+_OVERLAP: Final = timedelta(minutes=2)
 """How much further back is asked for by time than needed: clocks differ, and stamps are coarse."""
+_COARSE: Final = timedelta(seconds=1)
 _TRIES: Final = 3
 """So often an archive is asked that does not answer now, each time from entering the room on."""
 _COUNTED_PAGES: Final = 200
@@ -51,6 +52,7 @@ class Backlog:
         self._inlet = inlet
         self._archived = False
         self._since: datetime | None = None
+        self._floor = datetime.now(UTC)
         self._failures = 0
         hearing.heard_at = catch_up.since
         hearing.mark = catch_up.last_id
@@ -63,6 +65,7 @@ class Backlog:
         """
         self._archived = archived
         self._since = self._hearing.heard_at if self._catch_up.wanted else None
+        self._floor = datetime.now(UTC) - self._catch_up.max_age
         self._hearing.entering()
         if self._since is None:
             return outgoing.NO_HISTORY
@@ -112,9 +115,8 @@ class Backlog:
     def _missed(self, reason: str, count: int | None = None) -> None:
         self._inlet.missed(Missed(self._room, reason, count))
 
-    @property
-    def _floor(self) -> datetime:
-        return datetime.now(UTC) - self._catch_up.max_age
+    def _is_too_old(self, said: Said) -> bool:
+        return said.delay is not None and said.delay < self._floor
 
     async def _learn_about(self, some: Sequence[Said]) -> None:
         if names := self._hearing.in_doubt(some):
@@ -131,7 +133,8 @@ class Backlog:
         async for page in self._archive.forward(wire, stretch):
             await self._learn_about(page.said)
             for said in page.said:
-                self._hearing.replay(said)
+                if not self._is_too_old(said) or self._hearing.is_own(said):
+                    self._hearing.replay(said)
 
     async def _begin(self, wire: Wire) -> tuple[Stretch, Page]:
         """What there is to tell, and its first page: all after the last message that is known, or,
@@ -182,23 +185,27 @@ class Backlog:
                 return
 
     async def _count_too_old(self, wire: Wire) -> None:
-        floor = self._floor
-        if self._since is None or self._since >= floor:
+        if self._since is None or self._since >= self._floor:
             return
         count = pages = 0
-        async for page in self._archive.forward(wire, Stretch(start=self._since, end=floor)):
+        end = self._floor + _COARSE
+        async for page in self._archive.forward(wire, Stretch(start=self._since, end=end)):
             await self._learn_about(page.said)
-            count += sum(self._hearing.is_news(said) for said in page.said)
+            for said in page.said:
+                if said.stanza_id == self._hearing.mark:
+                    count = 0  # this one is known, and so are those of the same second before it
+                elif self._is_too_old(said) and self._hearing.is_news(said):
+                    count += 1
             pages += 1
             if pages == _COUNTED_PAGES:
                 break
         if count:
-            self._missed(self._too_old(floor), count)
+            self._missed(self._too_old(), count)
 
-    def _too_old(self, floor: datetime) -> str:
+    def _too_old(self) -> str:
         return (
-            f"What was said in the room {self._room} before {floor:%Y-%m-%d %H:%M} UTC is too old"
-            " to be fetched."
+            f"What was said in the room {self._room} before {self._floor:%Y-%m-%d %H:%M} UTC is"
+            " too old to be fetched."
         )
 
     def _too_many(self) -> str:
@@ -210,18 +217,21 @@ class Backlog:
     async def _sift_memory(self) -> None:
         remembered = [said for said in self._hearing.held if said.body and said.delay]
         await self._learn_about(remembered)
-        news = [said for said in remembered if self._hearing.is_news(said)]
+        names = [self._hearing.name(said) for said in remembered]
+        last = self._catch_up.last_id
+        later = remembered[names.index(last) + 1 :] if last in names else remembered
+        news = [said for said in later if self._hearing.is_news(said)]
         known_from_before = self._hearing.reached_back or len(news) < len(remembered)
-        has_heard = self._hearing.has_heard or self._catch_up.last_id is not None
+        has_heard = self._hearing.has_heard or last is not None
         if news and has_heard and not known_from_before:
             self._missed(
                 f"The room {self._room} has no archive, and may have forgotten what was said first."
             )
-        floor, most = self._floor, self._catch_up.max_messages
-        old = [said for said in news if said.delay and said.delay < floor]
+        most = self._catch_up.max_messages
+        old = [said for said in news if self._is_too_old(said)]
         surplus = news[len(old) : -most]
         self._hearing.leave_out([*old, *surplus])
         if old:
-            self._missed(self._too_old(floor), len(old))
+            self._missed(self._too_old(), len(old))
         if surplus:
             self._missed(self._too_many(), len(surplus))

@@ -152,7 +152,7 @@ class Hearing:
         if said.nick in self._crew.nicks:
             self._echoes.own_subject(new)
             return
-        if known == new or (due and known is None and not self._is_after_all_known(said)):
+        if known == new or (due and known is None and not self._was_changed_meanwhile(said)):
             return
         author = self._people.author(said.nick, said.occupant_id, said.real_jid)
         time = said.delay or datetime.now(UTC)
@@ -227,15 +227,21 @@ class Hearing:
         return name in self._sent and self._crew.may_be_called(said.nick, self._sent[name])
 
     def is_news(self, said: Said) -> bool:
-        """Whether it is a colleague's message, said after all that are known."""
-        return said.body is not None and not self.is_own(said) and self._is_after_all_known(said)
+        """Whether it is a colleague's message, said after all that are known: to the second, which
+        is as exactly as rooms tell.
+        """
+        if said.body is None or said.delay is None or self.is_own(said):
+            return False
+        until = self._known_until
+        return until is not None and said.delay >= until.replace(microsecond=0)
 
-    def _is_after_all_known(self, said: Said) -> bool:
-        return (
-            said.delay is not None
-            and self._known_until is not None
-            and said.delay > self._known_until
-        )
+    def name(self, said: Said) -> str:
+        """The id of a message from the room's memory."""
+        return self._name(said, said.stanza_id if self.trusts_stanza_ids else None)
+
+    def _was_changed_meanwhile(self, said: Said) -> bool:
+        until = self._known_until
+        return said.delay is not None and until is not None and said.delay > until
 
     def _is_known(self, said: Said) -> bool:
         """Whether a message from the room's memory was heard before. Each one heard covers one."""
