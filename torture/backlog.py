@@ -18,7 +18,7 @@ from bench.meter import Meter
 from bench.script import DOMAIN, room_id
 from bench.setting import Setting, make_script, make_service
 from bridge.clock import now_ms
-from bridge.codec import encode
+from bridge.flow.codec import encode
 from bridge.model import MATRIX, Author, Kind, Message, Place
 from bridge.store import deliveries, messages, migrate, places
 from bridge.store.database import open_database

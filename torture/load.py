@@ -32,6 +32,13 @@ class Load:
         """How many messages each author of each portal has said."""
         return self._said
 
+    async def warm_up(self) -> None:
+        """Everyone says one thing in every portal."""
+        async with asyncio.TaskGroup() as group:
+            for portal in self._portals:
+                for person in CAST:
+                    group.create_task(self._say_next(portal, person))
+
     async def run(self) -> None:
         """Talk for as long as the setting says; returns when the last message is said.
 
@@ -50,9 +57,12 @@ class Load:
             late = dice.random() * _SPREAD * self._interval
             await asyncio.sleep(max(0.0, began + beat + late - time.monotonic()))
             beat += self._interval
-            number = self._said[portal, person.key] + 1
-            await self._say(person, Utterance(portal, person.key, number))
-            self._said[portal, person.key] = number
+            await self._say_next(portal, person)
+
+    async def _say_next(self, portal: int, person: Person) -> None:
+        number = self._said[portal, person.key] + 1
+        await self._say(person, Utterance(portal, person.key, number))
+        self._said[portal, person.key] = number
 
     async def _say(self, person: Person, utterance: Utterance) -> None:
         doctor = self._ward.doctors.get(person.key)

@@ -10,7 +10,8 @@ class Setting:
 
     `per_second` messages are said in all, for `seconds`; `kills` is how often the bridge is killed
     meanwhile, `rounds` how often each kind of fault is injected; `patience` is how many seconds the
-    last message may take after that.
+    last message may take after that. `warm` lets everyone be heard everywhere once before it all
+    begins: whoever speaks for the first time has to be brought in, which takes its time.
     """
 
     portals: int = 10
@@ -21,11 +22,12 @@ class Setting:
     patience: float = 240.0
     postgresql: bool = False
     dead_network: bool = False
+    warm: bool = False
 
     @property
     def calm(self) -> "Setting":
         """The same without any fault."""
-        return replace(self, kills=0, rounds=0)
+        return replace(self, kills=0, rounds=0, warm=True)
 
 
 LONG: Final = Setting()

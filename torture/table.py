@@ -10,9 +10,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from torture.cast import Side
 from torture.schedule import Fault
 from torture.trial import Outcome
-from torture.verdict import Kind, Offence
+from torture.verdict import Kind, Offence, Verdict
 
 _OFFENCES_SHOWN: Final = 4
 """Of each kind."""
@@ -57,8 +58,8 @@ def outcome_table(outcome: Outcome) -> Table:
         *injected.items(),
         ("bridge ended by itself", _statuses(outcome.ended_by_itself)),
         ("tracebacks in its log", outcome.tracebacks),
-        ("delay p50 / p99", f"{_ms(verdict.delays, 0.5)} / {_ms(verdict.delays, 0.99)} ms"),
-        ("longest delay", f"{max(verdict.delays, default=float('nan')):.1f} s"),
+        *((f"delay to {side.value}, p50 / p99", _delay(verdict, side)) for side in Side),
+        ("longest delay", f"{verdict.longest:.1f} s"),
         ("duration", f"{outcome.seconds:.0f} s"),
     ]
     for name, value in rows:
@@ -69,15 +70,11 @@ def outcome_table(outcome: Outcome) -> Table:
 def delay_table(outcomes: Sequence[tuple[str, Outcome]]) -> Table:
     """The delays of several trials, side by side."""
     table = Table(title="Delays", title_justify="left")
-    for name in ("", "copies arrived", "p50 ms", "p99 ms", "longest s"):
-        table.add_column(name, justify="right" if name else "left")
+    for name in ("p50 / p99 ms", "copies arrived", *(f"to {side.value}" for side in Side)):
+        table.add_column(name)
     for name, outcome in outcomes:
-        delays = outcome.verdict.delays
-        longest = max(delays, default=float("nan"))
-        table.add_row(
-            name, str(outcome.verdict.arrived), _ms(delays, 0.5), _ms(delays, 0.99),
-            f"{longest:.1f}",
-        )  # fmt: skip
+        delays = [_delay(outcome.verdict, side) for side in Side]
+        table.add_row(name, str(outcome.verdict.arrived), *delays)
     return table
 
 
@@ -114,8 +111,9 @@ def _way(log: Path, offence: Offence) -> Sequence[str]:
     return about or [f"the log knows none of {', '.join(offence.ids)}"]
 
 
-def _ms(delays: Iterable[float], part: float) -> str:
-    return f"{quantile(delays, part) * 1000:.0f}"
+def _delay(verdict: Verdict, side: Side) -> str:
+    p50, p99 = (quantile(verdict.delays[side], part) * 1000 for part in (0.5, 0.99))
+    return f"{p50:.0f} / {p99:.0f} ms"
 
 
 def _statuses(statuses: Sequence[int]) -> str:

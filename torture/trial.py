@@ -62,6 +62,9 @@ async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outc
             background = [group.create_task(ward.subject.keep_running())]
             background += [group.create_task(each.stay()) for each in ward.colleagues.values()]
             background.append(group.create_task(next(iter(ward.doctors.values())).listen()))
+            if setting.warm:
+                await load.warm_up()
+                await _until_complete(ward, load, setting.patience)
             async with asyncio.TaskGroup() as storm:
                 storm.create_task(chaos.run())
                 storm.create_task(load.run())
@@ -82,26 +85,30 @@ async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outc
 
 
 async def _compare(ward: Ward, load: Load, patience: float, tell: Told) -> Verdict:
-    deadline = time.monotonic() + patience
-    spots = [Spot(portal, side) for portal in ward.rooms for side in Side]
     for colleague in ward.colleagues.values():
         async with asyncio.timeout(patience):
             await colleague.until_inside()
-    behind = spots
+    if behind := await _until_complete(ward, load, patience):
+        places = f"{len(behind)} places, such as {_name(behind[0])}"
+        tell(f"not everyone's last message has arrived at {places}")
+    await asyncio.sleep(_SETTLE_SECONDS)
+    verdict = await _judge(ward, load)
+    if verdict.count(Kind.LOST):
+        await asyncio.sleep(_LAST_HOPE_SECONDS)
+        verdict = await _judge(ward, load)
+    return verdict
+
+
+async def _until_complete(ward: Ward, load: Load, patience: float) -> Sequence[Spot]:
+    """Wait until everyone's last message is everywhere, but not for ever; where it is not."""
+    deadline = time.monotonic() + patience
+    behind = _spots(ward)
     while time.monotonic() < deadline:
         behind = [spot for spot in behind if not await _is_complete(ward, spot, load.said)]
         if not behind:
             break
         await asyncio.sleep(_POLL_SECONDS)
-    if behind:
-        places = f"{len(behind)} places, such as {_name(behind[0])}"
-        tell(f"not everyone's last message has arrived at {places}")
-    await asyncio.sleep(_SETTLE_SECONDS)
-    verdict = await _judge(ward, spots, load)
-    if verdict.count(Kind.LOST):
-        await asyncio.sleep(_LAST_HOPE_SECONDS)
-        verdict = await _judge(ward, spots, load)
-    return verdict
+    return behind
 
 
 async def _is_complete(ward: Ward, spot: Spot, said: Mapping[tuple[int, str], int]) -> bool:
@@ -114,11 +121,15 @@ async def _is_complete(ward: Ward, spot: Spot, said: Mapping[tuple[int, str], in
     )
 
 
-async def _judge(ward: Ward, spots: Sequence[Spot], load: Load) -> Verdict:
+async def _judge(ward: Ward, load: Load) -> Verdict:
     places: dict[Spot, Sequence[Shown]] = {}
-    for spot in spots:
+    for spot in _spots(ward):
         places[spot] = await archives.read(ward, spot)
     return judge(places, load.said, ward.ears)
+
+
+def _spots(ward: Ward) -> list[Spot]:
+    return [Spot(portal, side) for portal in ward.rooms for side in Side]
 
 
 def _name(spot: Spot) -> str:

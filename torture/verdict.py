@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from torture.archives import Shown
@@ -41,17 +42,22 @@ class Offence:
 
 @dataclass(slots=True)
 class Verdict:
-    """All offences, and how long the copies took, in seconds."""
+    """All offences, and how long the copies took, in seconds, by the side they went to."""
 
     said: int = 0
     expected: int = 0
     arrived: int = 0
     offences: list[Offence] = field(default_factory=list)
-    delays: list[float] = field(default_factory=list)
+    delays: dict[Side, list[float]] = field(default_factory=lambda: {side: [] for side in Side})
 
     def count(self, kind: Kind) -> int:
         """How many offences of this kind there are."""
         return sum(offence.kind is kind for offence in self.offences)
+
+    @property
+    def longest(self) -> float:
+        """The longest delay; NaN if nothing arrived."""
+        return max(chain.from_iterable(self.delays.values()), default=float("nan"))
 
     @property
     def good(self) -> bool:
@@ -84,7 +90,7 @@ def judge(
             if side is not people[author].side:
                 verdict.expected += len(due)
                 verdict.arrived += sum(each in found for each in due)
-                verdict.delays += _delays(ears, home, spot, due, have, found)
+                verdict.delays[side] += _delays(ears, home, spot, due, have, found)
     return verdict
 
 
@@ -145,8 +151,11 @@ def _delays(  # noqa: PLR0913, PLR0917 - two places
     have: Mapping[Utterance, Sequence[Shown]],
     found: Mapping[Utterance, Sequence[Shown]],
 ) -> Iterator[float]:
-    """From being said to being heard; the group's own time stands in where nobody listened."""
-    for utterance in due:
+    """From being said to being heard; the group's own time stands in where nobody listened.
+
+    Without the first of each author, who has to be brought in with it.
+    """
+    for utterance in due[1:]:
         said = ears.first(home, utterance)
         if said is None and utterance in have:
             said = have[utterance][0].at

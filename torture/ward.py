@@ -1,11 +1,12 @@
 """Where a trial takes place: the servers, the people in their rooms, and the bridge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sandbox.appservice import AppService
 from sandbox.bridge import account_network, component_networks
@@ -27,6 +28,7 @@ from torture.subject import PipedBridge, Subject, TellingConfig
 
 _MODERATOR: Final = 50
 _ENTRY_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.1
 _DEAD: Final = "dead"
 
 
@@ -46,6 +48,7 @@ class Ward:
     rooms: Mapping[int, str]
     groups: Mapping[Side, Mapping[int, str]]
     ears: Ears
+    bot: str
 
     @property
     def database(self) -> Path:
@@ -58,6 +61,16 @@ class Ward:
             watcher = self.colleagues[of_side(side)[0].key].user
             for group in groups.values():
                 await watcher.wait_for_occupant(group, LISTENER, timeout=_ENTRY_SECONDS)
+        async with asyncio.timeout(_ENTRY_SECONDS):
+            for room in self.rooms.values():
+                while self.bot not in await self._members(room):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(_POLL_SECONDS)
+
+    async def _members(self, room: str) -> Collection[str]:
+        host = self.doctors[of_side(Side.MATRIX)[0].key]
+        answer = await host.request("GET", f"/rooms/{quote(room)}/joined_members")
+        joined: dict[str, Any] = answer["joined"]
+        return joined.keys()
 
 
 @asynccontextmanager
@@ -90,10 +103,15 @@ async def opened(directory: Path, setting: Setting) -> AsyncIterator[Ward]:
         subject = Subject(PipedBridge(directory / "bridge", config))
         await stack.enter_async_context(subject)
         ward = Ward(
-            directory, synapse, prosody, postgres, subject, doctors, colleagues, rooms, groups, ears
-        )
+            directory, synapse, prosody, postgres, subject, doctors, colleagues, rooms, groups,
+            ears, _bot(service, synapse),
+        )  # fmt: skip
         await ward.everyone_is_there()
         yield ward
+
+
+def _bot(service: AppService, synapse: Synapse) -> str:
+    return f"@{service.bot}:{synapse.server_name}"
 
 
 async def _doctors(
@@ -105,7 +123,7 @@ async def _doctors(
         users[person.key] = MatrixUser(synapse.url, account.user_id, account.access_token)
         stack.push_async_callback(users[person.key].close)
     host, *others = users.values()
-    bot = f"@{service.bot}:{synapse.server_name}"
+    bot = _bot(service, synapse)
 
     async def make(number: int) -> str:
         invited = [bot, *(each.user_id for each in others)]
