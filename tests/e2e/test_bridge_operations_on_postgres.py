@@ -2,7 +2,7 @@
 
 import pytest
 from bridge_runs import Site
-from test_operations import (  # noqa: F401 - run here again
+from test_bridge_operations import (  # noqa: F401 - run here again
     app_service,
     bridge,
     bridge_of_all,
