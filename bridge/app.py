@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import structlog
 
-from bridge.badge import Badge
-from bridge.bot_assembly import Helpdesk
-from bridge.catch_up_assembly import CatchingUp
+from bridge.assembly.bot import Helpdesk
+from bridge.assembly.catch_up import CatchingUp
+from bridge.assembly.status import make_retry_reactions, make_status
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
@@ -20,10 +20,10 @@ from bridge.delivery.recorder import Recorder
 from bridge.delivery.retry import Retries
 from bridge.delivery.watch import Watchers
 from bridge.errors import StoreError
-from bridge.groups import Groups
-from bridge.health import HealthBoard
-from bridge.inlet import NetworkInlet
-from bridge.intake import Intake
+from bridge.flow.inlet import NetworkInlet
+from bridge.flow.intake import Intake
+from bridge.flow.relay import Relay
+from bridge.flow.transactions import Observer, Transactions
 from bridge.matrix.avatars import Avatars, Drawable
 from bridge.matrix.client import ActingClient
 from bridge.matrix.connection import Connection
@@ -40,21 +40,21 @@ from bridge.model import MATRIX, Place
 from bridge.operations.console import Console, Instruments
 from bridge.operations.metrics import Metrics, own_version
 from bridge.operations.pulse import Pulse
+from bridge.operations.retention import Retention
+from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
-from bridge.portal_rooms import PortalRooms
-from bridge.portals import PortalIndex, Portals, WantedPortal
-from bridge.relay import Relay
-from bridge.retention import Retention
-from bridge.room_gaps import RoomGaps
+from bridge.pictures.badge import Badge
+from bridge.portals.groups import Groups
+from bridge.portals.health import HealthBoard
+from bridge.portals.room_gaps import RoomGaps
+from bridge.portals.rooms import PortalRooms
+from bridge.portals.service import PortalIndex, Portals, WantedPortal
 from bridge.status.service import Status
-from bridge.status_assembly import make_retry_reactions, make_status
 from bridge.store import runs
 from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
 from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
-from bridge.systemd import Systemd
-from bridge.transactions import Observer, Transactions
 
 log = structlog.get_logger(__name__)
 

@@ -191,13 +191,14 @@ class CatchUp:
 
     `since`: until then everything said there is known; None for a group that was never taken part
     in: what was said in it before is not wanted. `last_id` is the id of the last message known,
-    where that is what `since` comes from.
+    where that is what `since` comes from. `begun` is when the group was first taken part in.
     `max_age`, `max_messages`: nothing older is wanted, and no more than so many messages, the
     newest ones. They hold for the time that the network is away, too. Zero: fetch nothing.
     """
 
     since: datetime | None = None
     last_id: str | None = None
+    begun: datetime | None = None
     max_age: timedelta = timedelta(days=7)
     max_messages: int = 1_000
 

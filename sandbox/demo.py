@@ -1,6 +1,7 @@
 """The demo: a homeserver, two hospitals' XMPP services, the bridge between them, and a consult."""
 
 import asyncio
+import fcntl
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ from sandbox.synapse import Synapse
 from sandbox.transcript import Transcript
 
 _HOME = Path(__file__).resolve().parent.parent / ".demo"
+_LOCK = _HOME.parent / ".cache" / "demo.lock"
 _ALIAS = "consult"
 _LOCALPARTS = {ALICE: "alice", BRAM: "bram", CHIARA: "chiara", DMITRI: "dmitri"}
 
@@ -38,7 +40,8 @@ class _Servers:
 def main(*, once: bool) -> int:
     """Run the demo until Ctrl-C, or just once through the consult; the exit status."""
     try:
-        return asyncio.run(_demo(once=once))
+        with _alone():
+            return asyncio.run(_demo(once=once))
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
@@ -46,6 +49,18 @@ def main(*, once: bool) -> int:
         print(f"The demo failed: {error}", file=sys.stderr)
         print(f"The logs of all parts are in {_HOME}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second demo from clearing away the files of one that is up."""
+    _LOCK.parent.mkdir(exist_ok=True)
+    with _LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ProcessError("it is up already in this checkout: end that one first") from error
+        yield
 
 
 async def _demo(*, once: bool) -> int:

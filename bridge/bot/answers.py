@@ -9,7 +9,7 @@ from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from bridge.hygiene import clean_text
+from bridge.flow.hygiene import clean_text
 
 _LONGEST: Final = 300
 

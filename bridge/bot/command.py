@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 from bridge.bot.answers import Answer
 from bridge.bot.permissions import Rank
 from bridge.errors import ConsiliumError
-from bridge.portals import Portal
+from bridge.portals.service import Portal
 
 
 class Unfit(ConsiliumError):  # noqa: N818 - said to whoever gave the command, no fault of ours

@@ -21,7 +21,7 @@ from bridge.bot.ports import Rooms, Told
 from bridge.contract import Unreachable
 from bridge.errors import ConsiliumError, StoreError
 from bridge.model import MATRIX, Place
-from bridge.portals import Portal, PortalIndex
+from bridge.portals.service import Portal, PortalIndex
 from bridge.store import heard
 from bridge.store.database import Database
 from bridge.wording import listed

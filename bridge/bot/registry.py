@@ -15,7 +15,7 @@ from bridge.bot.commands.status import Status
 from bridge.bot.commands.unlink import Unlink
 from bridge.bot.ports import Record, Retries, Rooms
 from bridge.bot.standing import Standing
-from bridge.portals import Portals
+from bridge.portals.service import Portals
 from bridge.store.database import Database
 
 MANUALS: Final[Mapping[str, Manual]] = {

@@ -30,7 +30,7 @@ def check(
 
     from bridge.config.load import load
     from bridge.config.schema import Log, LogLevel
-    from bridge.observe import configure_logging
+    from bridge.operations.logs import configure_logging
 
     loaded = load(asked.config)
     level = LogLevel.DEBUG if asked.verbose else LogLevel.ERROR

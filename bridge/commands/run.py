@@ -29,7 +29,7 @@ def run(
 
     from bridge.config.load import load
     from bridge.config.schema import LogLevel
-    from bridge.observe import configure_logging
+    from bridge.operations.logs import configure_logging
 
     loaded = load(asked.config).ready()
     if asked.verbose:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import PlainValidator, ValidationInfo
 
-from bridge.picture import FORMATS, Picture, media_type_of
+from bridge.pictures.picture import FORMATS, Picture, media_type_of
 from bridge.secret import DIRECTORY
 
 LIMIT_BYTES: Final = 2_000_000

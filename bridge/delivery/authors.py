@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from bridge.codec import decode
+from bridge.flow.codec import decode
 from bridge.model import MATRIX, Kind, Place, Roster
-from bridge.portals import PortalIndex
+from bridge.portals.service import PortalIndex
 from bridge.store import notices
 from bridge.store.database import Database
 

@@ -16,15 +16,15 @@ from typing import Final
 import structlog
 
 from bridge.clock import now_ms
-from bridge.codec import decode
 from bridge.contract import Outgoing, Outlet, Refused, Sent, Unreachable
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
-from bridge.hygiene import clean_text, is_sound_id
+from bridge.flow.codec import decode
+from bridge.flow.hygiene import clean_text, is_sound_id
+from bridge.flow.presentation import delivery_key, present
+from bridge.flow.relay import Duty
 from bridge.model import Deliverable, Kind, Place, Roster
-from bridge.presentation import delivery_key, present
-from bridge.relay import Duty
 from bridge.store import deliveries
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow

@@ -6,9 +6,9 @@ from typing import Final
 
 from bridge.contract import Health
 from bridge.delivery.lane import Lane, LaneContext
+from bridge.flow.relay import Duty
 from bridge.model import Place
-from bridge.portals import PortalIndex
-from bridge.relay import Duty
+from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, places
 
 _GRACE_SECONDS: Final = 5.0

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from bridge.contract import Health
 from bridge.delivery.lanes import Lanes
-from bridge.intake import Intake
+from bridge.flow.intake import Intake
+from bridge.flow.relay import Duty
 from bridge.model import MATRIX, Place
-from bridge.portals import Portals, Spot
-from bridge.relay import Duty
+from bridge.portals.service import Portals, Spot
 from bridge.store import deliveries, notices
 
 log = structlog.get_logger(__name__)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bridge.flow.relay import Duty
 from bridge.model import Place
-from bridge.relay import Duty
 from bridge.store.tables import DeliveryState
 
 

@@ -16,7 +16,7 @@ from bridge.matrix.client import ActingClient, path_of
 from bridge.matrix.faults import Denied
 from bridge.matrix.raw import text_at
 from bridge.model import MATRIX
-from bridge.picture import Picture
+from bridge.pictures.picture import Picture
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 from bridge.clock import now_ms
 from bridge.delivery.recorder import Recorder
 from bridge.errors import StoreError
+from bridge.flow.relay import Duty
 from bridge.model import Place
-from bridge.portals import PortalIndex
-from bridge.relay import Duty
+from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, places
 from bridge.store.database import Database
 from bridge.store.tables import DeliveryState

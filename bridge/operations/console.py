@@ -10,8 +10,7 @@ from bridge.config.load import LoadedConfig
 from bridge.config.schema import LogLevel
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import Watcher
-from bridge.health import HealthBoard
-from bridge.intake import IntakeWatcher
+from bridge.flow.intake import IntakeWatcher
 from bridge.model import MATRIX
 from bridge.operations.backlog import Backlog
 from bridge.operations.doors import doors
@@ -19,8 +18,9 @@ from bridge.operations.gauges import Gauges
 from bridge.operations.journal import Journal
 from bridge.operations.metrics import CONTENT_TYPE, Metrics
 from bridge.operations.supervision import Supervision
+from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
-from bridge.systemd import Systemd
+from bridge.portals.health import HealthBoard
 
 
 @dataclass(slots=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bridge.delivery.watch import Watcher
+from bridge.flow.presentation import delivery_key
+from bridge.flow.relay import Arrival, Duty
 from bridge.model import Place
-from bridge.presentation import delivery_key
-from bridge.relay import Arrival, Duty
 from bridge.store.tables import DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ Fields = dict[str, object]
 
 
 class Journal(Watcher):
-    """Writes the lines; also a `bridge.intake.IntakeWatcher`.
+    """Writes the lines; also a `bridge.flow.intake.IntakeWatcher`.
 
     Args:
         place: the place with a number.
@@ -32,7 +32,7 @@ class Journal(Watcher):
         self._stuck: set[Place] = set()
 
     def stored(self, arrivals: Sequence[Arrival], duties: Sequence[Duty], seconds: float) -> None:
-        """See `bridge.intake.IntakeWatcher.stored`."""
+        """See `bridge.flow.intake.IntakeWatcher.stored`."""
         if not self._thorough:
             return
         log.debug(

@@ -25,8 +25,8 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from bridge.clock import now_ms
+from bridge.flow.relay import Arrival, Duty, Unreadable
 from bridge.model import Place
-from bridge.relay import Arrival, Duty, Unreadable
 from bridge.store.tables import DeliveryState
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -77,7 +77,7 @@ class _Counters(Collector):
 
 
 class Metrics:
-    """Counts what happens; a `bridge.delivery.watch.Watcher` and `bridge.intake.IntakeWatcher`.
+    """Counts what happens; a `delivery.watch.Watcher` and a `flow.intake.IntakeWatcher`.
 
     Args:
         networks: the ids of all that are configured, so that their figures begin with 0.
@@ -144,7 +144,7 @@ class Metrics:
     # --- what happens --------------------------------------------------------------------------
 
     def stored(self, arrivals: Sequence[Arrival], duties: Sequence[Duty], seconds: float) -> None:
-        """See `bridge.intake.IntakeWatcher.stored`."""
+        """See `bridge.flow.intake.IntakeWatcher.stored`."""
         for arrival in arrivals:
             network = self._of(arrival.place.network)
             network.received += 1

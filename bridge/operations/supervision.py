@@ -9,8 +9,8 @@ import structlog
 
 from bridge.contract import Health
 from bridge.model import MATRIX
+from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
-from bridge.systemd import Systemd
 
 log = structlog.get_logger(__name__)
 

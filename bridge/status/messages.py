@@ -14,9 +14,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from bridge.errors import StoreError
+from bridge.flow.relay import Duty
 from bridge.model import MATRIX, Place
-from bridge.portals import PortalIndex
-from bridge.relay import Duty
+from bridge.portals.service import PortalIndex
 from bridge.status.notifier import Notifier
 from bridge.status.picture import Manner, Telling
 from bridge.status.plans import Look, Outcome, Plan, Plans, Rooms, begun

@@ -13,7 +13,7 @@ import structlog
 
 from bridge.contract import Health, Refused
 from bridge.model import MATRIX, Place
-from bridge.portals import Link, Portal, PortalIndex
+from bridge.portals.service import Link, Portal, PortalIndex
 from bridge.status import words
 from bridge.status.notifier import Notifier
 from bridge.store import room_notices

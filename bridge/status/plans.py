@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from bridge.model import Place
-from bridge.portals import Portal, PortalIndex
+from bridge.portals.service import Portal, PortalIndex
 from bridge.status import words
 from bridge.status.picture import NOTHING, Before, Manner, Picture, Progress, Target, picture
 from bridge.store import notices, places

@@ -15,7 +15,7 @@ from bridge.contract import Unreachable
 from bridge.delivery.lane import KEEP_TRYING_MS
 from bridge.errors import StoreError
 from bridge.model import Place
-from bridge.portals import PortalIndex
+from bridge.portals.service import PortalIndex
 from bridge.status.messages import MessageStatus
 from bridge.status.notifier import Notifier
 from bridge.status.outages import Outages

@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 
 from bridge.contract import Missed, Refused
+from bridge.flow.relay import Arrival, Duty, Unreadable
 from bridge.model import MATRIX, Place
-from bridge.portals import Portal, PortalIndex
-from bridge.relay import Arrival, Duty, Unreadable
+from bridge.portals.service import Portal, PortalIndex
 from bridge.status import words
 from bridge.status.notifier import Notifier
 from bridge.store import room_notices
@@ -74,7 +74,7 @@ class UnreadableNotices:
         duties: Sequence[Duty],  # noqa: ARG002 - the port's
         seconds: float,  # noqa: ARG002
     ) -> None:
-        """Hear of what is on disk, as a `bridge.intake.IntakeWatcher`."""
+        """Hear of what is on disk, as a `bridge.flow.intake.IntakeWatcher`."""
         for arrival in arrivals:
             if isinstance(arrival, Unreadable):
                 self._note(arrival)

@@ -50,16 +50,19 @@ class CopyRow:
 
 @dataclass(frozen=True, slots=True)
 class HeardRow:
-    """How far a group was heard: until when (milliseconds since the epoch), and the last message
-    from there that is still kept.
+    """How a group was heard: since when, until when (milliseconds since the epoch), and the last
+    message from there.
     """
 
+    since: int
     until: int
     last_message: bytes | None
 
 
 _last = inbox.alias("last")
-_HEARD = select(links.c.place_id, links.c.heard_until, inbox.c.payload).select_from(
+_HEARD = select(
+    links.c.place_id, links.c.heard_from, links.c.heard_until, inbox.c.payload
+).select_from(
     links.outerjoin(
         inbox,
         inbox.c.id
@@ -77,7 +80,7 @@ _HEARD = select(links.c.place_id, links.c.heard_until, inbox.c.payload).select_f
 def heard(connection: Connection) -> dict[int, HeardRow]:
     """Every linked place that was ever listened to, by its number: one look into an index each."""
     rows = connection.execute(_HEARD.where(links.c.heard_until.is_not(None)))
-    return {place_id: HeardRow(until, payload) for place_id, until, payload in rows}
+    return {row[0]: HeardRow(*row[1:]) for row in rows}
 
 
 def last_id(connection: Connection) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
 from bridge.model import Direction
 from bridge.store.tables import links, places, portals
@@ -59,7 +59,9 @@ def add_portals(connection: Connection, rows: Iterable[dict[str, object]]) -> No
 def set_place(connection: Connection, portal_id: int, place_id: int) -> None:
     """Say which room a portal's room name stands for now; nothing is known of that room."""
     connection.execute(
-        update(portals).where(portals.c.id == portal_id).values(place_id=place_id, heard_until=None)
+        update(portals)
+        .where(portals.c.id == portal_id)
+        .values(place_id=place_id, heard_from=None, heard_until=None)
     )
 
 
@@ -107,7 +109,8 @@ def set_direction(connection: Connection, link_id: int, direction: Direction) ->
     link = links.c.id == link_id
     if direction.inward:
         outward_only = links.c.direction == Direction.OUT.value
-        connection.execute(update(links).where(link, outward_only).values(heard_until=None))
+        nothing = {"heard_from": None, "heard_until": None}
+        connection.execute(update(links).where(link, outward_only).values(nothing))
     connection.execute(update(links).where(link).values(direction=direction.value))
 
 
@@ -126,14 +129,24 @@ def _note(connection: Connection, table: Table, until: Mapping[int, int]) -> Non
         connection.execute(
             update(table)
             .where(table.c.place_id == bindparam("place"))
-            .values(heard_until=bindparam("until")),
+            .values(
+                heard_from=func.coalesce(table.c.heard_from, bindparam("until")),
+                heard_until=bindparam("until"),
+            ),
             [{"place": place_id, "until": time} for place_id, time in until.items()],
         )
 
 
-def room_heard_until(connection: Connection, place_id: int) -> int | None:
-    """Until when everything said in a portal's room is known; None if it was never listened to."""
-    return connection.scalar(select(portals.c.heard_until).where(portals.c.place_id == place_id))
+def room_heard(connection: Connection, place_id: int) -> tuple[int, int] | None:
+    """Since when a portal's room is listened to, and until when everything said there is known;
+    None if it never was.
+    """
+    row = connection.execute(
+        select(portals.c.heard_from, portals.c.heard_until).where(
+            portals.c.place_id == place_id, portals.c.heard_until.is_not(None)
+        )
+    ).first()
+    return None if row is None else (row.heard_from, row.heard_until)
 
 
 def drop_links(connection: Connection, ids: Iterable[int]) -> None:

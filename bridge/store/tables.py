@@ -2,8 +2,9 @@
 are given out by the bridge itself, rising, so that they also tell the order.
 
 A portal's `room_name` is what the configuration calls its room (an id or an alias); its
-`place_id` is empty until that alias was first resolved. `heard_until` of a portal and of a link is
-until when everything said there is known; it is empty while that place was never listened to.
+`place_id` is empty until that alias was first resolved. `heard_from` of a portal and of a link is
+since when that place is listened to, `heard_until` until when everything said there is known; both
+are empty while it was never listened to.
 """
 
 from enum import IntEnum
@@ -73,6 +74,7 @@ portals = Table(
     Column("place_id", ForeignKey("places.id"), unique=True),
     Column("room_name", Text),
     Column("from_config", Boolean, nullable=False),
+    Column("heard_from", BigInteger),
     Column("heard_until", BigInteger),
     UniqueConstraint("room_name"),
 )
@@ -85,6 +87,7 @@ links = Table(
     Column("place_id", ForeignKey("places.id"), nullable=False, unique=True),
     Column("direction", String(10), nullable=False),
     Column("from_config", Boolean, nullable=False),
+    Column("heard_from", BigInteger),
     Column("heard_until", BigInteger),
 )
 

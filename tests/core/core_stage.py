@@ -10,13 +10,13 @@ from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import NOBODY, Watcher
-from bridge.gaps import Gaps
-from bridge.inlet import Past
-from bridge.intake import Intake, IntakeWatcher
+from bridge.flow.inlet import Past
+from bridge.flow.intake import Intake, IntakeWatcher
+from bridge.flow.own_copies import OwnCopies
+from bridge.flow.relay import Arrival, Duty, Relay
 from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
-from bridge.own_copies import OwnCopies
-from bridge.portals import Portals, WantedPortal
-from bridge.relay import Arrival, Duty, Relay
+from bridge.portals.gaps import Gaps
+from bridge.portals.service import Portals, WantedPortal
 from bridge.store.database import Database
 
 ROOM = Place(MATRIX, "!ward:example.org")

@@ -10,7 +10,7 @@ from core_stage import BOTH_WARDS, DOCTOR, NAMES, NEVER, ROOM, Core, MakeCore, s
 from bridge.clock import now_ms
 from bridge.contract import Health, Unreachable
 from bridge.delivery.retry import Retries
-from bridge.portals import WantedPortal
+from bridge.portals.service import WantedPortal
 from bridge.status.notifier import Report
 from bridge.status.picture import Manner, Telling
 from bridge.status.service import Status, StatusSettings

@@ -33,7 +33,7 @@ from bridge.bot.standing import Standing
 from bridge.contract import Health, Refused, Unreachable
 from bridge.delivery.retry import Retries
 from bridge.model import MATRIX, Author, Direction, Place
-from bridge.portals import WantedPortal
+from bridge.portals.service import WantedPortal
 
 ROOT, DEMIR, EVA, MAX = (
     "@root:example.org",

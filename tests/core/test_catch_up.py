@@ -39,7 +39,7 @@ from bridge.portals.health import HealthBoard
 from bridge.portals.service import PortalIndex
 from bridge.store import messages
 from bridge.store.database import Database
-from bridge.store.portals import note_heard, note_room_heard, room_heard_until
+from bridge.store.portals import note_heard, note_room_heard, room_heard
 
 MakeCore = Callable[..., Core]
 
@@ -80,15 +80,15 @@ async def test_a_group_that_was_never_listened_to_gets_no_history(core: Core) ->
 
 async def test_a_group_goes_on_from_when_it_was_last_entered(core: Core) -> None:
     await core.receive(roster(ANNA), said(1, ROOM, DOCTOR))
-    assert await opened(core) == CatchUp(START)
+    assert await opened(core) == CatchUp(START, begun=START)
 
 
 async def test_a_group_goes_on_from_its_last_message_if_that_is_later(core: Core) -> None:
     await core.receive(roster(ANNA), said(1), said(2), said(3, WARD_B), said(4, ROOM, DOCTOR))
     await core.receive(joined(ANNA), Unreadable(WARD_A, b"?", "odd"))
-    assert await opened(core) == CatchUp(said(2).time, "m2")
+    assert await opened(core) == CatchUp(said(2).time, "m2", START)
     await core.receive(replace(roster(ANNA), time=START + timedelta(hours=1)))
-    assert await opened(core) == CatchUp(START + timedelta(hours=1))
+    assert await opened(core) == CatchUp(START + timedelta(hours=1), begun=START)
 
 
 async def test_what_was_fetched_when_the_bridge_crashed_again_is_not_fetched_twice(
@@ -97,13 +97,13 @@ async def test_what_was_fetched_when_the_bridge_crashed_again_is_not_fetched_twi
     """A message that was fetched late counts by when it was said."""
     await core.receive(roster(ANNA))
     await core.receive(said(30), said(31))
-    assert await opened(core) == CatchUp(said(31).time, "m31")
+    assert await opened(core) == CatchUp(said(31).time, "m31", START)
 
 
 async def test_the_limits_of_each_link_reach_its_network(core: Core) -> None:
     await core.receive(roster(ANNA))
     own = {WARD_A: CatchUp(max_age=timedelta(days=1), max_messages=5)}
-    expected = CatchUp(START, max_age=timedelta(days=1), max_messages=5)
+    expected = CatchUp(START, None, START, timedelta(days=1), 5)
     assert await opened(core, lambda place: own[place]) == expected
 
 
@@ -138,11 +138,12 @@ async def test_what_was_said_before_a_link_carried_inwards_is_not_fetched(
 async def test_a_room_is_another_once_its_name_stands_for_another(core: Core) -> None:
     number = core.portals.index.by_place[ROOM].place_id
     await core.database.run(lambda c: note_room_heard(c, number, 5))
-    assert await core.database.run(lambda c: room_heard_until(c, number)) == 5
+    await core.database.run(lambda c: note_room_heard(c, number, 7))
+    assert await core.database.run(lambda c: room_heard(c, number)) == (5, 7)
     (found,) = core.portals.index.portals
     await core.portals.settle(found.id, "!other:example.org")
     other = core.portals.index.by_place[Place("matrix", "!other:example.org")].place_id
-    assert await core.database.run(lambda c: room_heard_until(c, other)) is None
+    assert await core.database.run(lambda c: room_heard(c, other)) is None
 
 
 async def test_a_repeated_thing_that_can_not_be_read_leaves_one_trace(core: Core) -> None:
@@ -318,8 +319,8 @@ async def test_where_a_thousand_groups_go_on_is_known_at_once(database: Database
             [{"n": n, "ident": f"g{n}"} for n in range(1, 1001)],
         )
         connection.execute(text(
-            "INSERT INTO links (id, portal_id, place_id, direction, from_config, heard_until)"
-            " SELECT id, 1, id, 'both', false, 1 FROM places"
+            "INSERT INTO links (id, portal_id, place_id, direction, from_config,"
+            " heard_from, heard_until) SELECT id, 1, id, 'both', false, 1, 1 FROM places"
         ))  # fmt: skip
         for hundred in range(100):
             connection.execute(

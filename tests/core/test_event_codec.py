@@ -7,7 +7,7 @@ from core_stage import ANNA, START, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.codec import decode, encode
+from bridge.flow.codec import decode, encode
 from bridge.model import (
     Author,
     Event,

@@ -9,8 +9,8 @@ from core_stage import ANNA, START, WARD_A, joined, roster, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.codec import decode, encode
-from bridge.hygiene import (
+from bridge.flow.codec import decode, encode
+from bridge.flow.hygiene import (
     MAX_ID,
     MAX_NAME,
     MAX_SUBJECT,

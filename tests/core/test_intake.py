@@ -20,10 +20,10 @@ from core_stage import (
 from sqlalchemy import Connection, insert, select
 
 from bridge.errors import StoreError, UnstorableError
-from bridge.intake import Intake
+from bridge.flow.intake import Intake
+from bridge.flow.relay import Arrival, Duty, Relay, Unreadable
 from bridge.model import Author, Message, Place
-from bridge.portals import Portals
-from bridge.relay import Arrival, Duty, Relay, Unreadable
+from bridge.portals.service import Portals
 from bridge.store import deliveries, tables
 from bridge.store.database import Database
 

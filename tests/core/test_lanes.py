@@ -22,9 +22,9 @@ from core_stage import (
 from sqlalchemy import Connection, select, update
 
 from bridge.clock import now_ms
-from bridge.codec import encode
 from bridge.contract import Health, Refused, Sent, Unreachable
 from bridge.delivery.lane import HELD_MAX
+from bridge.flow.codec import encode
 from bridge.model import Direction, Message, Place
 from bridge.store import deliveries, messages, tables
 from bridge.store.database import Database

@@ -27,8 +27,8 @@ from bridge.contract import Health, Refused, Unreachable
 from bridge.delivery.lane import Patience
 from bridge.delivery.watch import Watcher, Watchers
 from bridge.errors import StoreError
-from bridge.health import HealthBoard
-from bridge.intake import IntakeWatcher
+from bridge.flow.intake import IntakeWatcher
+from bridge.flow.relay import Duty, Unreadable
 from bridge.model import MATRIX, Direction
 from bridge.operations import backlog as backlog_module
 from bridge.operations.backlog import Backlog
@@ -36,7 +36,7 @@ from bridge.operations.gauges import Gauges
 from bridge.operations.journal import Journal
 from bridge.operations.metrics import Metrics
 from bridge.operations.vitals import Vitals
-from bridge.relay import Duty, Unreadable
+from bridge.portals.health import HealthBoard
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery, add
 from bridge.store.places import load

@@ -9,10 +9,10 @@ import pytest
 from core_stage import ANNA, BOTH_WARDS, ROOM, WARD_A, WARD_B, portal, said
 from sqlalchemy import Connection
 
-from bridge.codec import encode
 from bridge.errors import ConfigError
+from bridge.flow.codec import encode
 from bridge.model import MATRIX, Direction, Place
-from bridge.portals import PortalIndex, Portals, WantedPortal
+from bridge.portals.service import PortalIndex, Portals, WantedPortal
 from bridge.store import deliveries, members, messages
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery

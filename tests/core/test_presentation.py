@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract import Capabilities, Level, Outgoing
+from bridge.flow.presentation import delivery_key, present, shown_name, split
 from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
-from bridge.presentation import delivery_key, present, shown_name, split
 
 WIDE = Capabilities(own_names=True, max_text=60_000)
 NO_NAMES = Capabilities(own_names=False, max_text=60_000)

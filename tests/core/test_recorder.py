@@ -9,9 +9,9 @@ import pytest
 from core_stage import said, until
 from sqlalchemy import Connection, select
 
-from bridge.codec import encode
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
 from bridge.errors import StoreError
+from bridge.flow.codec import encode
 from bridge.store import deliveries, messages, tables
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery, Outcome

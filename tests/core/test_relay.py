@@ -26,9 +26,9 @@ from core_stage import (
 from sqlalchemy import Connection, func, select
 
 from bridge.contract import Capabilities
+from bridge.flow.relay import Arrival, Duty, Relay, Unreadable
 from bridge.model import Author, Direction, Message, Place, SubjectChanged
-from bridge.portals import Portals, WantedPortal
-from bridge.relay import Arrival, Duty, Relay, Unreadable
+from bridge.portals.service import Portals, WantedPortal
 from bridge.store import deliveries, members, messages, tables
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from bridge.clock import now_ms
 from bridge.errors import StoreError
 from bridge.model import MATRIX
-from bridge.retention import Retention
+from bridge.operations.retention import Retention
 from bridge.store import pruning
 from bridge.store.database import Database
 from bridge.store.tables import DeliveryState, InboxState, copies, deliveries, inbox
@@ -172,7 +172,7 @@ async def test_it_runs_by_itself_and_a_database_that_fails_does_not_end_it(
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(database, "run", fail)
-    monkeypatch.setattr("bridge.retention._EVERY_SECONDS", 0.001)
+    monkeypatch.setattr("bridge.operations.retention._EVERY_SECONDS", 0.001)
     running = asyncio.create_task(
         Retention(database, days=1, longest_trying_ms=DAY, first=0.0, pause=0.0).run()
     )

@@ -20,8 +20,8 @@ from core_stage import (
 
 from bridge.contract import Refused, Unreachable
 from bridge.delivery.retry import Retries
+from bridge.flow.relay import Duty
 from bridge.model import Direction, Place
-from bridge.relay import Duty
 from bridge.store import deliveries, notices
 
 

@@ -7,9 +7,9 @@ from core_stage import DOCTOR, ROOM, WARD_A, WARD_B, MakeCore, ScriptedOutlet, j
 from status_stage import Clock, Stage, TalkingRoom
 
 from bridge.contract import Health, Missed, Refused, Unreachable
+from bridge.flow.relay import Unreadable
 from bridge.model import MATRIX, Direction, Place
-from bridge.portals import WantedPortal
-from bridge.relay import Unreadable
+from bridge.portals.service import WantedPortal
 from bridge.store import room_notices
 from bridge.store.database import Database
 

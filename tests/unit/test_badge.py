@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bridge.badge import CONTRAST_MIN, SIDE, Badge, contrast
-from bridge.picture import media_type_of
+from bridge.pictures.badge import CONTRAST_MIN, SIDE, Badge, contrast
+from bridge.pictures.picture import media_type_of
 
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
@@ -91,7 +91,7 @@ def test_the_widest_letters_stay_inside_the_circle_that_clients_cut_out(letters:
 def test_it_is_the_same_in_every_process() -> None:
     here = Badge.of("Hospital B", "hospital-b")
     script = (
-        "import hashlib, bridge.badge as b; x = b.Badge.of('Hospital B', 'hospital-b');"
+        "import hashlib, bridge.pictures.badge as b; x = b.Badge.of('Hospital B', 'hospital-b');"
         "print(x.fingerprint, hashlib.sha256(x.render().content).hexdigest())"
     )
     there = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
@@ -106,7 +106,7 @@ def test_networks_of_one_name_differ_in_colour() -> None:
 
 def test_the_fingerprint_is_known_without_drawing() -> None:
     script = (
-        "import sys, bridge.badge as b; b.Badge.of('A', 'a').fingerprint;"
+        "import sys, bridge.pictures.badge as b; b.Badge.of('A', 'a').fingerprint;"
         "sys.exit('PIL' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

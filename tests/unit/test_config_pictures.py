@@ -12,7 +12,7 @@ from PIL import Image
 from bridge.config.load import load
 from bridge.config.picture_file import LIMIT_BYTES
 from bridge.config.problem import UnusableConfig
-from bridge.picture import Picture, media_type_of
+from bridge.pictures.picture import Picture, media_type_of
 
 Write = Callable[[str], Path]
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from bridge.config.schema import Log, LogFormat, LogLevel
-from bridge.observe import configure_logging
+from bridge.operations.logs import configure_logging
 
 WORDS = "the patient has a fever"
 FORMATS = pytest.mark.parametrize("form", list(LogFormat))

@@ -18,7 +18,6 @@ from matrix_fakes import (
 )
 from structlog.testing import capture_logs
 
-from bridge.badge import Badge
 from bridge.contract import Unreachable
 from bridge.errors import StoreError
 from bridge.matrix import avatars as avatars_module
@@ -28,7 +27,8 @@ from bridge.matrix.faults import Denied
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.model import MATRIX, Author
-from bridge.picture import Picture
+from bridge.pictures.badge import Badge
+from bridge.pictures.picture import Picture
 
 BOT = "@consilium:hospital.test"
 BOB = "@_consilium_muc_bob:hospital.test"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.systemd import Systemd
+from bridge.operations.systemd import Systemd
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from bridge.bot.command import Manual, Request, Unfit
 from bridge.bot.commands.link import direction_told
 from bridge.bot.commands.places import Networks, direction_of, group_name, group_place
 from bridge.bot.permissions import Rank
-from bridge.portals import Portals
+from bridge.portals.service import Portals
 
 
 class Redirect:

@@ -8,7 +8,7 @@ from bridge.bot.commands.places import Networks, direction_of, group_name, group
 from bridge.bot.permissions import Rank
 from bridge.bot.ports import Rooms
 from bridge.model import Direction, Place
-from bridge.portals import Portals
+from bridge.portals.service import Portals
 
 _SIGNS_OF_A_ROOM = ("!", "#")
 

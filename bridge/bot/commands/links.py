@@ -7,7 +7,7 @@ from bridge.bot.answers import Answer, Block, Piece, words
 from bridge.bot.command import Manual, Request, Unfit
 from bridge.bot.commands.places import DIRECTIONS, Networks, group_name, portal_name
 from bridge.bot.permissions import Rank
-from bridge.portals import Portal, PortalIndex
+from bridge.portals.service import Portal, PortalIndex
 from bridge.wording import counted
 
 _PORTALS_SHOWN: Final = 40

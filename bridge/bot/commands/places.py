@@ -6,7 +6,7 @@ from bridge.bot.answers import Piece, code, room_link, strong, words
 from bridge.bot.command import Unfit
 from bridge.bot.ports import KnownNetwork
 from bridge.model import Direction, Place
-from bridge.portals import Portal
+from bridge.portals.service import Portal
 from bridge.wording import listed, nearest
 
 Networks = Mapping[str, KnownNetwork]

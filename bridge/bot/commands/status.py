@@ -11,7 +11,7 @@ from bridge.bot.ports import Record
 from bridge.bot.standing import Standing, State, lasting
 from bridge.clock import now_ms
 from bridge.model import Place
-from bridge.portals import Portal, PortalIndex
+from bridge.portals.service import Portal, PortalIndex
 from bridge.store import queues
 from bridge.store.database import Database
 from bridge.wording import counted

@@ -7,7 +7,7 @@ from bridge.bot.command import Manual, Request, Unfit
 from bridge.bot.commands.places import Networks, group_name, group_place
 from bridge.bot.permissions import Rank
 from bridge.model import Place
-from bridge.portals import Portals
+from bridge.portals.service import Portals
 
 
 class Unlink:

@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("place_id", sa.Integer(), nullable=True),
         sa.Column("room_name", sa.Text(), nullable=True),
         sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.Column("heard_from", sa.BigInteger(), nullable=True),
         sa.Column("heard_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_portals_place_id"),
         sa.PrimaryKeyConstraint("id", name="pk_portals"),
@@ -170,6 +171,7 @@ def upgrade() -> None:
         sa.Column("place_id", sa.Integer(), nullable=False),
         sa.Column("direction", sa.String(length=10), nullable=False),
         sa.Column("from_config", sa.Boolean(), nullable=False),
+        sa.Column("heard_from", sa.BigInteger(), nullable=True),
         sa.Column("heard_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["place_id"], ["places.id"], name="fk_links_place_id"),
         sa.ForeignKeyConstraint(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.clock import from_milliseconds
-from bridge.codec import decode
 from bridge.contract import NEVER_HEARD, CatchUp, Level, Network
+from bridge.flow.codec import decode
+from bridge.flow.presentation import shown_name
 from bridge.model import Author, Kind, Message, Place
-from bridge.portals import Link, Portal, PortalIndex
-from bridge.presentation import shown_name
+from bridge.portals.service import Link, Portal, PortalIndex
 from bridge.store import members, messages
 from bridge.store.database import Database
 
@@ -122,6 +122,7 @@ def _from(row: messages.HeardRow | None, limits: CatchUp) -> CatchUp:
     """
     if row is None:
         return limits
+    limits = replace(limits, begun=from_milliseconds(row.since))
     since = from_milliseconds(row.until)
     last = _message(row.last_message)
     if last is None or last.time < since:

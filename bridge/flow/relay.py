@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from bridge.clock import milliseconds, now_ms
-from bridge.codec import decode, encode
 from bridge.contract import Capabilities, Level
-from bridge.directory import Directory
+from bridge.flow.codec import decode, encode
+from bridge.flow.directory import Directory
 from bridge.model import Deliverable, Event, Kind, Message, Place, Roster
-from bridge.portals import PortalIndex, Spot
+from bridge.portals.service import PortalIndex, Spot
 from bridge.store import deliveries, messages, portals
 
 

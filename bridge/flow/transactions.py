@@ -11,11 +11,11 @@ import orjson
 import structlog
 
 from bridge.bot.ports import Told
-from bridge.intake import Intake
+from bridge.flow.intake import Intake
+from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix import convert
 from bridge.matrix.raw import JsonObject
 from bridge.model import MATRIX, Place
-from bridge.relay import Arrival, Unreadable
 
 log = structlog.get_logger(__name__)
 

@@ -6,18 +6,18 @@ from datetime import timedelta
 
 from bridge.config.load import LoadedConfig
 from bridge.contract import NEVER_HEARD, CatchUp
-from bridge.gaps import Gaps
-from bridge.inlet import Past
-from bridge.intake import Intake
+from bridge.flow.inlet import Past
+from bridge.flow.intake import Intake
+from bridge.flow.own_copies import OwnCopies
+from bridge.flow.transactions import Transactions
 from bridge.matrix.client import ActingClient
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.timeline import Timeline
 from bridge.model import Place
-from bridge.own_copies import OwnCopies
-from bridge.portals import Portals, Spot
-from bridge.room_gaps import RoomGaps, Sources
+from bridge.portals.gaps import Gaps
+from bridge.portals.room_gaps import RoomGaps, Sources
+from bridge.portals.service import Portals, Spot
 from bridge.store.database import Database
-from bridge.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bridge.contract import Capabilities, Level, Outgoing
-from bridge.hygiene import clean_name
+from bridge.flow.hygiene import clean_name
 from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
 
 

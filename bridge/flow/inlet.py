@@ -9,11 +9,11 @@ import structlog
 
 from bridge.contract import Health, Missed
 from bridge.errors import AdapterError, StoreError
-from bridge.gaps import Gaps
-from bridge.health import HealthBoard
-from bridge.intake import Intake
+from bridge.flow.intake import Intake
+from bridge.flow.own_copies import OwnCopies
 from bridge.model import Event, Place
-from bridge.own_copies import OwnCopies
+from bridge.portals.gaps import Gaps
+from bridge.portals.health import HealthBoard
 
 T = TypeVar("T")
 

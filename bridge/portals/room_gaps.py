@@ -18,13 +18,13 @@ import structlog
 from bridge.clock import from_milliseconds, milliseconds
 from bridge.contract import CatchUp, Missed, Unreachable
 from bridge.errors import ConsiliumError
-from bridge.gaps import Gaps
-from bridge.intake import Intake
+from bridge.flow.intake import Intake
+from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix.raw import JsonObject, text_at
 from bridge.matrix.timeline import Timeline
 from bridge.model import MATRIX, Message, Place, SubjectChanged
-from bridge.portals import Portals, Spot
-from bridge.relay import Arrival, Unreadable
+from bridge.portals.gaps import Gaps
+from bridge.portals.service import Portals, Spot
 from bridge.store import messages
 from bridge.store import portals as portal_rows
 from bridge.store.database import Database
@@ -110,10 +110,11 @@ class RoomGaps:
         now = datetime.now(UTC)
         number = spot.place_id
         limits = self._limits(spot)
-        heard_until = await self._database.run(lambda c: portal_rows.room_heard_until(c, number))
-        if heard_until is not None and limits.wanted:
-            floor = max(from_milliseconds(heard_until) - _CLOCKS_DIFFER, now - limits.max_age)
-            search = _Search(number, before, heard_until, floor, limits.max_messages)
+        heard = await self._database.run(lambda c: portal_rows.room_heard(c, number))
+        if heard is not None and limits.wanted:
+            begun, until = (from_milliseconds(time) for time in heard)
+            floor = max(until - _CLOCKS_DIFFER, begun, now - limits.max_age)
+            search = _Search(number, before, heard[1], floor, limits.max_messages)
             missing = await self._search(room_id, search)
             await self._hand_over(room_id, missing)
         await self._database.run(

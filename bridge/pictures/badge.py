@@ -8,7 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Final
 
-from bridge.picture import Picture
+from bridge.pictures.picture import Picture
 
 SIDE: Final = 256
 """Width and height in pixels."""

@@ -6,11 +6,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bridge.codec import decode
 from bridge.delivery.recorder import UNRECORDED_MAX
+from bridge.flow.codec import decode
+from bridge.flow.presentation import delivery_key, shown_name
 from bridge.model import Deliverable, Kind, Place, Roster
-from bridge.portals import PortalIndex
-from bridge.presentation import delivery_key, shown_name
+from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, messages
 from bridge.store.database import Database
 

@@ -13,11 +13,11 @@ from typing import Final, Protocol
 import structlog
 from sqlalchemy import Connection
 
-from bridge.codec import encode
 from bridge.errors import StoreError, UnstorableError
-from bridge.hygiene import MAX_SUBJECT, clean, clean_text, is_sound_id
+from bridge.flow.codec import encode
+from bridge.flow.hygiene import MAX_SUBJECT, clean, clean_text, is_sound_id
+from bridge.flow.relay import Arrival, Duty, Relay, Unreadable
 from bridge.model import Event
-from bridge.relay import Arrival, Duty, Relay, Unreadable
 from bridge.store import deliveries
 from bridge.store.database import Database
 

@@ -1,0 +1,1 @@
+"""Parts of the application that are put together by themselves; `bridge.app` puts all together."""

@@ -1,0 +1,1 @@
+"""Avatars of those who have none of their own."""
