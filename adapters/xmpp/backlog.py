@@ -53,6 +53,7 @@ class Backlog:
         self._archived = False
         self._since: datetime | None = None
         self._floor = datetime.now(UTC)
+        self._begun = catch_up.begun
         self._failures = 0
         hearing.heard_at = catch_up.since
         hearing.mark = catch_up.last_id
@@ -64,6 +65,8 @@ class Backlog:
             archived: whether it has an archive.
         """
         self._archived = archived
+        if self._begun is None and self._hearing.heard_at is None:
+            self._begun = datetime.now(UTC)
         self._since = self._hearing.heard_at if self._catch_up.wanted else None
         self._floor = datetime.now(UTC) - self._catch_up.max_age
         self._hearing.entering()
@@ -118,6 +121,12 @@ class Backlog:
     def _is_too_old(self, said: Said) -> bool:
         return said.delay is not None and said.delay < self._floor
 
+    def _is_from_before(self, said: Said) -> bool:
+        """Whether it was said before the room was ever listened to; rooms tell whole seconds."""
+        if said.delay is None or self._begun is None:
+            return False
+        return said.delay < self._begun.replace(microsecond=0)
+
     async def _learn_about(self, some: Sequence[Said]) -> None:
         if names := self._hearing.in_doubt(some):
             self._hearing.learn(await self._inlet.sent(self._room, names))
@@ -133,7 +142,8 @@ class Backlog:
         async for page in self._archive.forward(wire, stretch):
             await self._learn_about(page.said)
             for said in page.said:
-                if not self._is_too_old(said) or self._hearing.is_own(said):
+                unwanted = self._is_too_old(said) or self._is_from_before(said)
+                if not unwanted or self._hearing.is_own(said):
                     self._hearing.replay(said)
 
     async def _begin(self, wire: Wire) -> tuple[Stretch, Page]:
@@ -230,7 +240,8 @@ class Backlog:
         most = self._catch_up.max_messages
         old = [said for said in news if self._is_too_old(said)]
         surplus = news[len(old) : -most]
-        self._hearing.leave_out([*old, *surplus])
+        before = [said for said in remembered if self._is_from_before(said)]
+        self._hearing.leave_out([*before, *old, *surplus])
         if old:
             self._missed(self._too_old(), len(old))
         if surplus:

@@ -249,6 +249,22 @@ async def test_what_is_too_old_is_not_fetched_but_counted(
         assert "too old to be fetched" in gap.reason
 
 
+async def test_a_room_that_was_just_linked_gets_no_history_at_the_next_start(
+    xmpp_server: Prosody, cora: XmppUser, room: str
+) -> None:
+    await say_all(cora, room, ["from before"])
+    await past(datetime.now(UTC) + timedelta(seconds=1.1))
+    async with started(component_settings(xmpp_server)) as first:
+        await first.enter(room)
+    begun = first.inlet.events[0].time
+    await say_all(cora, room, ["missed"])
+    async with started(component_settings(xmpp_server), first) as second:
+        await second.enter(room, catch_up=where_it_was(first, room, begun=begun))
+        cora.say(room, "after")
+        await second.inlet.text("after")
+        assert second.inlet.texts() == ["missed", "after"]
+
+
 @pytest.mark.parametrize("limit", [{"max_messages": 0}, {"max_age": timedelta()}])
 async def test_nothing_is_fetched_where_that_is_switched_off(
     xmpp_server: Prosody, cora: XmppUser, room: str, limit: dict[str, object]
