@@ -20,6 +20,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -55,6 +56,13 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _no_truth_value(written: object) -> object:
+    # YAML reads bare words such as on and no as truth values, and pydantic those as 1 and 0
+    if isinstance(written, bool):
+        raise PydanticKnownError("int_type")
+    return written
+
+
 def _someone(who: str, info: ValidationInfo) -> str:
     homeserver = info.data.get("homeserver")
     own = homeserver.domain if isinstance(homeserver, Homeserver) else "example.org"
@@ -75,6 +83,7 @@ HttpUrl = Annotated[
     StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"),
     AfterValidator(_address),
 ]
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Localpart = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._=/+-]{1,80}$")]
 Token = Annotated[Secret, AfterValidator(_token)]
 
@@ -109,7 +118,7 @@ class AppService(Section):
     host: str = Field(
         default="127.0.0.1", min_length=1, description="Address the bridge listens on"
     )
-    port: int = Field(default=29300, ge=0, le=65535, description="Port the bridge listens on")
+    port: Whole = Field(default=29300, ge=0, le=65535, description="Port the bridge listens on")
     as_token: Token = Field(description="The bridge's token at the homeserver")
     hs_token: Token = Field(description="The homeserver's token at the bridge")
     bot: Localpart = Field(
@@ -207,7 +216,7 @@ class Log(Section):
 class Retention(Section):
     """How long is kept what has been dealt with."""
 
-    days: int = Field(
+    days: Whole = Field(
         default=30,
         ge=0,
         le=3_650,
@@ -271,10 +280,10 @@ class Bot(Section):
 class CatchUp(Section):
     """How much is fetched of what was said while the bridge or the network was away."""
 
-    days: int = Field(
+    days: Whole = Field(
         default=7, ge=0, le=3_650, description="Nothing older than so many days; 0: nothing at all"
     )
-    messages: int = Field(
+    messages: Whole = Field(
         default=1_000,
         ge=0,
         le=100_000,

@@ -171,6 +171,12 @@ portals:
             7,
             "appservice.port: this must be a whole number.",
         ),
+        (
+            "  hs_token",
+            "  port: yes\n  hs_token",
+            7,
+            "appservice.port: this must be a whole number.",
+        ),
         ("  aviary:", "  matrix:", 9, "networks.matrix: this id is reserved for the Matrix side."),
         ("  aviary:", "  Aviary!:", 9, "a letter first"),
         ("    type: parrot\n    name", "    name", 9, "networks.aviary.type: this key is missing."),
