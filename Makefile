@@ -14,7 +14,7 @@ demo: setup ## Start two hospitals, a homeserver and the bridge, and watch a con
 	@.venv/bin/consilium demo $(ARGS)
 
 test: setup ## Run every test, those against the real servers included
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: setup ## Check style, format and types
 	@.venv/bin/ruff check
