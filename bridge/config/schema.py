@@ -31,6 +31,8 @@ from bridge.model import Direction
 from bridge.secret import Secret
 from bridge.status.picture import Telling
 
+_SHORTEST_TOKEN = 8
+
 
 def _address(url: str) -> str:
     """Without a slash at its end.
@@ -52,6 +54,9 @@ def _token(token: SecretStr) -> SecretStr:
     # It travels in the Authorization header, https://www.rfc-editor.org/rfc/rfc6750#section-2.1
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token.get_secret_value()):
         msg = "a token may only hold letters, digits and . _ ~ + / = -"
+        raise ValueError(msg)
+    if len(token) < _SHORTEST_TOKEN:
+        msg = "a token this short can be guessed; make one with: consilium init"
         raise ValueError(msg)
     return token
 

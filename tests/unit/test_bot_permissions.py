@@ -93,7 +93,7 @@ def test_no_user_id_makes_it_fail(user_id: str) -> None:
 
 HEAD = """\
 homeserver: {url: "http://localhost:8008", domain: example.org}
-appservice: {url: "http://localhost:29300", as_token: one, hs_token: other}
+appservice: {url: "http://localhost:29300", as_token: as-hunter2, hs_token: hs-hunter2}
 """
 
 

@@ -20,7 +20,7 @@ Load = Callable[[str], LoadedConfig]
 
 HEAD = """\
 homeserver: {url: "http://localhost:1", domain: example.org}
-appservice: {url: "http://localhost:29300", as_token: real-1, hs_token: real-2}
+appservice: {url: "http://localhost:29300", as_token: as-hunter2, hs_token: hs-hunter2}
 """
 
 

@@ -171,6 +171,7 @@ portals:
             7,
             "appservice.port: this must be a whole number.",
         ),
+        ("as-hunter2", "hunter", 6, "appservice.as_token: a token this short can be guessed;"),
         (
             "  hs_token",
             "  port: yes\n  hs_token",

@@ -13,7 +13,7 @@ Write = Callable[[str], Path]
 
 HEAD = """\
 homeserver: {url: "http://localhost:8008", domain: example.org}
-appservice: {url: "http://localhost:29300", as_token: one, hs_token: other}
+appservice: {url: "http://localhost:29300", as_token: as-hunter2, hs_token: hs-hunter2}
 """
 
 
