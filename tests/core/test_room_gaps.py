@@ -209,7 +209,7 @@ async def test_a_room_that_was_just_linked_gets_no_history_at_the_next_start(
 ) -> None:
     scene.room.add(1, 2, at=NOW - timedelta(minutes=1))
     await scene.look()
-    scene.room.add(3, at=NOW + timedelta(minutes=1))
+    scene.room.add(3, at=datetime.now(UTC) + timedelta(minutes=1))
     await scene.look()
     assert scene.relayed == texts(3)
 
