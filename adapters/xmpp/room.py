@@ -108,6 +108,7 @@ class Room:
         self._lookback = Lookback(place.id, self._archive, self._hearing)
         self._features = Features()
         self._wire: Wire | None = None
+        self._listens = False
         self._inside = False
         self._lost = False
         self._missing = False
@@ -175,6 +176,7 @@ class Room:
         await self._look(wire)
         listener = self._crew.listener
         history = self._backlog.entering(archived=self._features.archive)
+        self._listens = True
         async with listener.lock:
             seen = await listener.enter(wire, self._nick, history)
         if CREATED in seen.codes:
@@ -318,7 +320,7 @@ class Room:
 
     def _out(self, why: str) -> None:
         self._why_lost = why
-        self._inside = False
+        self._listens = self._inside = False
         self._hearing.drop_held()
         self._saying.lost(why)
         self._attendance.end()
@@ -336,6 +338,8 @@ class Room:
         kind = stanza.get("type")
         if kind == "groupchat":
             self._heard_at = time.monotonic()
+            if not self._listens:
+                return  # to an occupant that an earlier run has left: the room tells it at entry
             said = read_message(stanza, self.jid, nick)
             if said.body is not None and nick:
                 self._hearing.message(said)

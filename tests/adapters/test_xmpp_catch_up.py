@@ -152,6 +152,31 @@ async def test_words_that_a_crash_kept_from_being_recorded_are_found_and_not_tak
         assert news(second, first) == ["missed"]
 
 
+async def test_what_reaches_those_that_a_crash_has_left_in_a_room_is_heard_once_and_in_its_turn(
+    xmpp_server: Prosody, cora: XmppUser, room: str
+) -> None:
+    """A component's occupants outlive it until something is said to them: if it is back by then, it
+    hears that before it enters.
+    """
+    async with Cable(xmpp_server.component_port) as cable:
+        settings = component_settings(xmpp_server, port=cable.port)
+        async with started(settings) as first:
+            await first.enter(room, ANN)
+            cora.say(room, "before")
+            await first.inlet.text("before")
+            await cable.cut()
+        await cable.mend()
+        async with started(settings, first) as second:
+            cable.block()
+            await say_all(cora, room, ["said before it entered"])
+            await second.network.open(room, [ANN], where_it_was(first, room))
+            cable.unblock()
+            await second.inlet.up(room)
+            cora.say(room, "after")
+            await second.inlet.text("after")
+            assert news(second, first) == ["said before it entered", "after"]
+
+
 async def test_ids_of_the_same_form_are_not_enough_to_be_taken_for_the_bridges_own(
     xmpp_server: Prosody, cora: XmppUser, room: str
 ) -> None:
