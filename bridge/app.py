@@ -12,6 +12,9 @@ import structlog
 from bridge.assembly.bot import Helpdesk
 from bridge.assembly.catch_up import CatchingUp
 from bridge.assembly.status import make_retry_reactions, make_status
+from bridge.attendance.groups import Groups
+from bridge.attendance.room_gaps import RoomGaps
+from bridge.attendance.rooms import PortalRooms
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Level, Network, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
@@ -20,10 +23,10 @@ from bridge.delivery.recorder import Recorder
 from bridge.delivery.retry import Retries
 from bridge.delivery.watch import Watchers
 from bridge.errors import StoreError
-from bridge.flow.inlet import NetworkInlet
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Relay
-from bridge.flow.transactions import Observer, Transactions
+from bridge.health import HealthBoard
+from bridge.inlet import NetworkInlet
 from bridge.matrix.avatars import Avatars, Drawable
 from bridge.matrix.client import ActingClient
 from bridge.matrix.connection import Connection
@@ -44,10 +47,6 @@ from bridge.operations.retention import Retention
 from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
 from bridge.pictures.badge import Badge
-from bridge.portals.groups import Groups
-from bridge.portals.health import HealthBoard
-from bridge.portals.room_gaps import RoomGaps
-from bridge.portals.rooms import PortalRooms
 from bridge.portals.service import PortalIndex, Portals, WantedPortal
 from bridge.status.service import Status
 from bridge.store import runs
@@ -55,6 +54,7 @@ from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
 from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
+from bridge.transactions import Observer, Transactions
 
 log = structlog.get_logger(__name__)
 

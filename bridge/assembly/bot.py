@@ -10,12 +10,12 @@ from bridge.bot.ports import KnownNetwork, Record, Retries
 from bridge.bot.registry import MANUALS, Tools, make_commands
 from bridge.bot.standing import Standing
 from bridge.config.load import LoadedConfig
+from bridge.health import HealthBoard
 from bridge.matrix.bot_rooms import BotRooms
 from bridge.matrix.client import ActingClient
 from bridge.matrix.hearing import Hearing
 from bridge.matrix.private_chats import PrivateChats
 from bridge.model import MATRIX, Place
-from bridge.portals.health import HealthBoard
 from bridge.portals.service import Portals
 from bridge.store.database import Database
 

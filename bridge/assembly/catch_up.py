@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bridge.attendance.gaps import Gaps
+from bridge.attendance.room_gaps import RoomGaps, Sources
 from bridge.config.load import LoadedConfig
 from bridge.contract import NEVER_HEARD, CatchUp
-from bridge.flow.inlet import Past
+from bridge.delivery.own_copies import OwnCopies
 from bridge.flow.intake import Intake
-from bridge.flow.own_copies import OwnCopies
-from bridge.flow.transactions import Transactions
+from bridge.inlet import Past
 from bridge.matrix.client import ActingClient
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.timeline import Timeline
 from bridge.model import Place
-from bridge.portals.gaps import Gaps
-from bridge.portals.room_gaps import RoomGaps, Sources
 from bridge.portals.service import Portals, Spot
 from bridge.store.database import Database
+from bridge.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from bridge.config.load import LoadedConfig
 from bridge.delivery.authors import Authors
 from bridge.delivery.retry import Retries
+from bridge.health import HealthBoard
 from bridge.matrix.client import ActingClient
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.notices import MatrixNotices
 from bridge.matrix.retry_reactions import RetryReactions
 from bridge.model import MATRIX, Place
-from bridge.portals.health import HealthBoard
 from bridge.portals.service import Portals
 from bridge.status.picture import Manner
 from bridge.status.service import Status, StatusSettings

@@ -38,7 +38,7 @@ class Standing:
         self._states: dict[tuple[str, str | None], tuple[Health, int]] = {}
 
     def note(self, network: str, health: Health) -> None:
-        """Take note of a change; see `bridge.portals.health.Watcher`."""
+        """Take note of a change; see `bridge.health.Watcher`."""
         key = (network, health.group)
         before = self._states.get(key)
         since = self._clock()

@@ -1,1 +1,1 @@
-"""The way of an event: in from anywhere, made harmless, stored, relayed, presented."""
+"""The way of an event: made harmless, stored, relayed, presented."""

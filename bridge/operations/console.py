@@ -11,6 +11,7 @@ from bridge.config.schema import LogLevel
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import Watcher
 from bridge.flow.intake import IntakeWatcher
+from bridge.health import HealthBoard
 from bridge.model import MATRIX
 from bridge.operations.backlog import Backlog
 from bridge.operations.doors import doors
@@ -20,7 +21,6 @@ from bridge.operations.metrics import CONTENT_TYPE, Metrics
 from bridge.operations.supervision import Supervision
 from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
-from bridge.portals.health import HealthBoard
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bridge.contract import Health
+from bridge.health import HealthBoard
 from bridge.model import MATRIX
-from bridge.portals.health import HealthBoard
 
 _EVERY_SECONDS: Final = 15.0
 _PATIENCE_SECONDS: Final = 10.0

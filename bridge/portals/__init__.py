@@ -1,1 +1,1 @@
-"""Portals and links, and the rooms and groups that the bridge is in for them."""
+"""Portals and links: what is mirrored to where."""

@@ -5,17 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bridge.attendance.gaps import Gaps
 from bridge.contract import Capabilities, Level, Outgoing, Sent
 from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
+from bridge.delivery.own_copies import OwnCopies
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.watch import NOBODY, Watcher
-from bridge.flow.inlet import Past
 from bridge.flow.intake import Intake, IntakeWatcher
-from bridge.flow.own_copies import OwnCopies
 from bridge.flow.relay import Arrival, Duty, Relay
+from bridge.inlet import Past
 from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
-from bridge.portals.gaps import Gaps
 from bridge.portals.service import Portals, WantedPortal
 from bridge.store.database import Database
 

@@ -9,10 +9,10 @@ from matrix_fakes import config
 from bridge.bot.parse import Grammar
 from bridge.bot.ports import Told
 from bridge.errors import StoreError
-from bridge.flow.transactions import Transactions
 from bridge.matrix.convert import Converter
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.hearing import Hearing
+from bridge.transactions import Transactions
 
 GRAMMAR = Grammar({"help": 1, "status": 0}, "!", ("Consilium",))
 

@@ -27,15 +27,15 @@ from core_stage import (
 from sqlalchemy import Connection, event, text
 from structlog.typing import EventDict
 
+from bridge.attendance.gaps import Gaps
+from bridge.attendance.groups import Groups
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import CatchUp, Missed
-from bridge.flow.inlet import NetworkInlet
 from bridge.flow.presentation import delivery_key
 from bridge.flow.relay import Unreadable
+from bridge.health import HealthBoard
+from bridge.inlet import NetworkInlet
 from bridge.model import Author, Direction, Message, Place
-from bridge.portals.gaps import Gaps
-from bridge.portals.groups import Groups
-from bridge.portals.health import HealthBoard
 from bridge.portals.service import PortalIndex
 from bridge.store import messages
 from bridge.store.database import Database

@@ -8,10 +8,10 @@ from core_stage import BOTH_WARDS, DOCTOR, ROOM, WARD_A, WARD_B, Core, ScriptedO
 
 from bridge.contract import Outgoing, Refused, Unreachable
 from bridge.delivery.watch import Watchers
-from bridge.flow.inlet import NetworkInlet
 from bridge.flow.relay import Duty
+from bridge.health import HealthBoard
+from bridge.inlet import NetworkInlet
 from bridge.model import MATRIX, Message, Place
-from bridge.portals.health import HealthBoard
 from bridge.store import deliveries
 from bridge.store.tables import DeliveryState
 

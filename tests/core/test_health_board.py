@@ -1,7 +1,7 @@
 """Each change of state is told once."""
 
 from bridge.contract import Health
-from bridge.portals.health import HealthBoard
+from bridge.health import HealthBoard
 
 
 def test_a_change_is_told_and_a_repetition_is_not(logged: list[dict[str, object]]) -> None:

@@ -29,6 +29,7 @@ from bridge.delivery.watch import Watcher, Watchers
 from bridge.errors import StoreError
 from bridge.flow.intake import IntakeWatcher
 from bridge.flow.relay import Duty, Unreadable
+from bridge.health import HealthBoard
 from bridge.model import MATRIX, Direction
 from bridge.operations import backlog as backlog_module
 from bridge.operations.backlog import Backlog
@@ -36,7 +37,6 @@ from bridge.operations.gauges import Gauges
 from bridge.operations.journal import Journal
 from bridge.operations.metrics import Metrics
 from bridge.operations.vitals import Vitals
-from bridge.portals.health import HealthBoard
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery, add
 from bridge.store.places import load

@@ -11,13 +11,13 @@ from core_stage import DOCTOR, ROOM, WARD_A, Core, ScriptedOutlet, said, until
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
+from bridge.attendance.gaps import Gaps
+from bridge.attendance.room_gaps import RoomGaps, Sources
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import CatchUp, Missed, Unreachable
 from bridge.errors import HomeserverError
 from bridge.flow.relay import Unreadable
 from bridge.model import Joined, Message, Place, SubjectChanged
-from bridge.portals.gaps import Gaps
-from bridge.portals.room_gaps import RoomGaps, Sources
 from bridge.store.portals import note_room_heard, room_heard
 
 GHOST = "@_consilium_anna:example.org"
@@ -269,7 +269,7 @@ async def test_topics_and_traces_are_handed_over_but_neither_members_nor_old_com
 async def test_a_homeserver_that_is_away_is_asked_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.portals.room_gaps._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("bridge.attendance.room_gaps._RETRY_SECONDS", 0.01)
     await scene.heard(NOW - timedelta(hours=1))
     scene.room.add(1)
     scene.room.faults = [Unreachable("away"), Unreachable("away")]

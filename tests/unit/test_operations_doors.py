@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from bridge.contract import Health
+from bridge.health import HealthBoard
 from bridge.model import MATRIX
 from bridge.operations.doors import doors
 from bridge.operations.metrics import CONTENT_TYPE, Metrics
@@ -19,7 +20,6 @@ from bridge.operations.pulse import Pulse
 from bridge.operations.supervision import Supervision
 from bridge.operations.systemd import Systemd
 from bridge.operations.vitals import Vitals
-from bridge.portals.health import HealthBoard
 
 
 @dataclass

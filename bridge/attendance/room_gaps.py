@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from bridge.attendance.gaps import Gaps
 from bridge.clock import from_milliseconds, milliseconds
 from bridge.contract import CatchUp, Missed, Unreachable
 from bridge.errors import ConsiliumError
@@ -23,7 +24,6 @@ from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix.raw import JsonObject, text_at
 from bridge.matrix.timeline import Timeline
 from bridge.model import MATRIX, Message, Place, SubjectChanged
-from bridge.portals.gaps import Gaps
 from bridge.portals.service import Portals, Spot
 from bridge.store import messages
 from bridge.store import portals as portal_rows

@@ -17,11 +17,11 @@ from bridge.clock import now_ms
 from bridge.contract import Health
 from bridge.errors import ConsiliumError
 from bridge.flow.intake import Intake
+from bridge.health import HealthBoard
 from bridge.matrix.homeserver import Homeserver
 from bridge.matrix.raw import JsonObject, object_at, text_at
 from bridge.matrix.rooms import Rooms
 from bridge.model import MATRIX, Place, Roster
-from bridge.portals.health import HealthBoard
 from bridge.portals.service import Portal, PortalIndex, Portals
 
 log = structlog.get_logger(__name__)

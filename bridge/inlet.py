@@ -7,13 +7,13 @@ from typing import Final, TypeVar
 
 import structlog
 
+from bridge.attendance.gaps import Gaps
 from bridge.contract import Health, Missed
+from bridge.delivery.own_copies import OwnCopies
 from bridge.errors import AdapterError, StoreError
 from bridge.flow.intake import Intake
-from bridge.flow.own_copies import OwnCopies
+from bridge.health import HealthBoard
 from bridge.model import Event, Place
-from bridge.portals.gaps import Gaps
-from bridge.portals.health import HealthBoard
 
 T = TypeVar("T")
 
