@@ -5,12 +5,13 @@ the standard library's `logging` and is treated with suspicion: slixmpp logs who
 whole events, aiosqlite and SQLAlchemy the values of statements.
 """
 
+import io
 import json
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from typing import TextIO, cast
 
 import orjson
 import structlog
@@ -45,6 +46,19 @@ _QUOTING = frozenset({"slixmpp", "nio"})
 """Libraries that repeat what people wrote even in warnings and errors."""
 
 
+class _StandardError(io.TextIOBase):
+    """Standard error as it is when something is written, not as it was when logging began."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 def configure_logging(
     log: Log, secrets: Iterable[SecretStr] = (), stream: TextIO | None = None
 ) -> None:
@@ -55,7 +69,7 @@ def configure_logging(
         secrets: what must not be in any line, whatever has gone wrong; a last net.
         stream: where to write.
     """
-    out = stream if stream is not None else sys.stderr
+    out = stream if stream is not None else cast("TextIO", _StandardError())
     level = _LEVELS[log.level]
     ending = [_renderer(log.format, out), _mask(secrets)]
     structlog.configure(
