@@ -42,6 +42,7 @@ class Homeserver:
         self._ears = Ears()
         self._transactions: dict[tuple[str, str, str], str] = {}
         self.repeats = 0
+        self._uploads = 0
         self.unknown: Counter[str] = Counter()
 
     def app(self) -> web.Application:
@@ -69,6 +70,7 @@ class Homeserver:
                 web.get(_CLIENT + "/account/whoami", self._whoami),
                 web.get(_CLIENT + "/joined_rooms", self._joined_rooms),
                 web.post(_CLIENT + "/appservice/{id}/ping", self._ping),
+                web.post("/_matrix/media/v3/upload", self._upload),
                 *order_routes(self._speak, self._ears),
                 query_route("counts", self._counts),
             ]
@@ -237,6 +239,11 @@ class Homeserver:
             if room.membership(user) == "join":
                 self._pusher.push(self._memory.join(room, user))
         return _json({})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        await request.read()
+        self._uploads += 1
+        return _json({"content_uri": f"mxc://bench/{self._uploads}"})
 
     async def _versions(self, _request: web.Request) -> web.Response:
         return _json({"versions": ["r0.6.1", *(f"v1.{n}" for n in range(1, 13))]})

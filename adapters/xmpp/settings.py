@@ -58,7 +58,11 @@ class XmppSettings(Settings, hide_input_in_errors=True):
         description="Where the server is; for an account found by DNS when not given",
     )
     port: int | None = Field(
-        default=None, ge=1, le=65535, description="component: 5347; account: 5222 (5223: TLS only)"
+        default=None,
+        ge=1,
+        le=65535,
+        strict=True,
+        description="component: 5347; account: 5222 (5223: TLS only)",
     )
     tls: Annotated[Tls, BeforeValidator(_yaml_off)] = Field(
         default=Tls.REQUIRED,
