@@ -61,6 +61,7 @@ class Colleague:
             if not self.user.connected:
                 self._inside.clear()
                 self._fail_echoes()
+            if not self._inside.is_set():
                 # The server may be away, or be going away just now: it is tried again
                 with suppress(TimeoutError, IqError, IqTimeout, PresenceError):
                     await self.come_in()
@@ -107,9 +108,11 @@ class Colleague:
         Raises:
             TimeoutError, slixmpp.exceptions.XMPPError: the server is away.
         """
-        await self.user.connect(timeout=_JOIN_SECONDS)
+        if not self.user.connected:
+            await self.user.connect(timeout=_JOIN_SECONDS)
         for room in self._rooms.values():
-            await self.user.join(room, self._nick)
+            if room not in self.user.nicks:
+                await self.user.join(room, self._nick)
         self._inside.set()
 
     def _fail_echoes(self) -> None:

@@ -51,7 +51,7 @@ async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outc
 
     Raises:
         sandbox.process.ProcessError: a server, or the bridge, did not start.
-        TimeoutError: the bridge did not come into its rooms.
+        TimeoutError: the bridge did not come into its rooms, or somebody could not speak.
     """
     schedule = Schedule.draw(setting, seed)
     began = time.monotonic()
@@ -65,7 +65,10 @@ async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outc
             if setting.warm:
                 await load.warm_up()
                 await _until_complete(ward, load, setting.patience)
-            async with asyncio.TaskGroup() as storm:
+            async with (
+                asyncio.timeout(setting.seconds + setting.patience),
+                asyncio.TaskGroup() as storm,
+            ):
                 storm.create_task(chaos.run())
                 storm.create_task(load.run())
             tell(f"calm; {sum(load.said.values())} messages were said")
