@@ -13,8 +13,9 @@ setup: ## Install what the other targets need (root or sudo only for missing pac
 demo: setup ## Start two hospitals, a homeserver and the bridge, and watch a consult
 	@.venv/bin/consilium demo $(ARGS)
 
-test: setup ## Run every test, those against the real servers included
+test: setup ## Run every test, those against the real servers included, on both databases
 	@.venv/bin/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	@.venv/bin/pytest --numprocesses=2 --dist=loadfile --database=postgresql $(ARGS)
 
 lint: setup ## Check style, format and types
 	@.venv/bin/ruff check

@@ -18,6 +18,24 @@ from sandbox.synapse import Synapse
 APP_SERVICES = 20
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what the bridges of the end-to-end tests keep everything in; with postgresql, only "
+        "the tests that run such a bridge are run (those of the core always use both)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("database") == "sqlite":
+        return
+    runs_a_bridge = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[each for each in items if each not in runs_a_bridge])
+    items[:] = runs_a_bridge
+
+
 @pytest.fixture(scope="session")
 def all_app_services() -> list[AppService]:
     return app_services(APP_SERVICES)

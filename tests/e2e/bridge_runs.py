@@ -22,7 +22,7 @@ class Site:
     prosody: Prosody
     app_service: AppService
     directory: Path
-    database_url: str = "sqlite:///consilium.db"
+    database_url: str
 
     def bridge(
         self,

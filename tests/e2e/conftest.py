@@ -1,7 +1,6 @@
 """Every test below this folder talks to real servers."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,23 +22,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Postgres | None:
+    """The PostgreSQL that bridges use, None where they use SQLite: see the option `--database`."""
+    if request.config.getoption("database") == "sqlite":
+        return None
+    return request.getfixturevalue("postgres")
+
+
+@pytest.fixture(scope="module")
+async def database_url(cluster: Postgres | None, app_service: AppService) -> str:
+    """Where this module's bridge keeps everything."""
+    if cluster is None:
+        return "sqlite:///consilium.db"
+    name = f"bridge_{app_service.id}"
+    await cluster.execute(f"CREATE DATABASE {name}")
+    return cluster.url(name)
+
+
 @pytest.fixture(scope="module")
 async def site(
     synapse: Synapse,
     prosody: Prosody,
     app_service: AppService,
+    database_url: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Site:
     """Where this module runs its bridge."""
-    return Site(synapse, prosody, app_service, tmp_path_factory.mktemp("bridge"))
-
-
-@pytest.fixture(scope="module")
-async def site_on_postgres(site: Site, postgres: Postgres) -> Site:
-    """The same, where the bridge keeps everything in a PostgreSQL database of its own."""
-    name = f"bridge_{site.app_service.id}"
-    await postgres.execute(f"CREATE DATABASE {name}")
-    return replace(site, database_url=postgres.url(name))
+    return Site(synapse, prosody, app_service, tmp_path_factory.mktemp("bridge"), database_url)
 
 
 @pytest.fixture(scope="module")

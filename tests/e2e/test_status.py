@@ -61,11 +61,12 @@ async def meeting(
 
 
 @pytest.fixture(scope="module")
-async def bridge(
+async def bridge(  # noqa: PLR0917 - the servers and people it is between
     synapse: Synapse,
     prosodies: tuple[Prosody, Prosody],
     app_service: AppService,
     meeting: Meeting,
+    database_url: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Bridge]:
     networks: dict[str, Any] = {}
@@ -77,6 +78,7 @@ async def bridge(
         synapse.server_name,
         networks,
         {meeting.room: meeting.links()},
+        database_url,
         more={"status": STATUS},
     )
     directory: Path = tmp_path_factory.mktemp("bridge")
