@@ -55,9 +55,11 @@ class Prosody(Process):
         self._config_file = directory / "prosody.cfg.lua"
         super().__init__(
             "Prosody",
-            [program, "--config", self._config_file, "-F"],
+            # By its name alone: Prosody 0.12 breaks over a warning about a file with a long path
+            [program, "--config", f"./{self._config_file.name}", "-F"],
             log=directory / "prosody.log",
             ready=self._opens_streams,
+            directory=directory,
         )
 
     @classmethod
@@ -89,11 +91,12 @@ class Prosody(Process):
             raise ValueError(f"{host} is not among the hosts {self.hosts}")
         self._write_files()
         child = await asyncio.create_subprocess_exec(
-            *(self._control, "--config", str(self._config_file)),
+            *(self._control, "--config", f"./{self._config_file.name}"),
             *("register", name, host, password),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            cwd=self._home,
         )
         output, _ = await child.communicate()
         if child.returncode != 0:
