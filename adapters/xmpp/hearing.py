@@ -2,6 +2,7 @@
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import uuid4
@@ -137,14 +138,14 @@ class Hearing:
             self.reached_back = True
             return
         if self._held is not None and (said.delay is not None or not self.is_own(said)):
-            self._held.append(said)
+            self._held.append(replace(said, heard=datetime.now(UTC)))
             return
         self._take(said, said.stanza_id if self.trusts_stanza_ids else None)
 
     def set_subject(self, said: Said) -> None:
         """Take a subject: a change, or the present one, which every room tells at entry."""
         if self._held is not None:
-            self._held.append(said)
+            self._held.append(replace(said, heard=datetime.now(UTC)))
             return
         new = said.subject or ""
         known, self.subject = self.subject, new
@@ -155,11 +156,11 @@ class Hearing:
         if known == new or (due and known is None and not self._was_changed_meanwhile(said)):
             return
         author = self._people.author(said.nick, said.occupant_id, said.real_jid)
-        time = said.delay or datetime.now(UTC)
+        time = said.delay or said.heard or datetime.now(UTC)
         self._emit(SubjectChanged(self._place, author, time, new, self._name_of_subject(said)))
 
     def _take(self, said: Said, stanza_id: str | None) -> None:
-        time = said.delay or datetime.now(UTC)
+        time = said.delay or said.heard or datetime.now(UTC)
         if self._held is None or said.stanza_id in self._replayed:
             # Not from an own copy that overtakes what the archive has still to tell.
             self.mark = stanza_id or self.mark

@@ -41,7 +41,7 @@ class Said:
     """A groupchat message. `delay` is set only where the room itself says that it is an old one;
     `stanza_id` and `occupant_id` are as found: only a room that announces them can be believed.
     `archived`: it comes from the room's archive, which lets nobody forge a real address
-    (XEP-0313, section 6.1.1).
+    (XEP-0313, section 6.1.1). `heard` is when it came in, where it had to wait since.
     """
 
     nick: str
@@ -54,6 +54,7 @@ class Said:
     subject: str | None
     delay: datetime | None
     archived: bool = False
+    heard: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

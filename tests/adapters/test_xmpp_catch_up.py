@@ -369,6 +369,34 @@ async def test_an_archive_that_does_not_answer_at_once_is_asked_again(
         assert list(second.inlet.gaps) == []
 
 
+async def test_what_has_to_wait_for_the_archive_keeps_the_time_at_which_it_was_heard(
+    xmpp_server: Prosody, cora: XmppUser, ward: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(component_settings(xmpp_server)) as first:
+        await first.enter(ward)
+    read = Archive._page
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def take_long(*args: object, **more: object) -> Page:
+        if asked.is_set():
+            return Page((), None, None, complete=True)
+        page = await read(*args, **more)
+        asked.set()
+        await answered.wait()
+        return page
+
+    monkeypatch.setattr(Archive, "_page", take_long)
+    async with started(component_settings(xmpp_server), first) as second:
+        await second.network.open(ward, [], where_it_was(first, ward))
+        await asked.wait()
+        await say_all(cora, ward, ["meanwhile"])
+        said_by = datetime.now(UTC)
+        await past(said_by + timedelta(seconds=1))
+        answered.set()
+        heard = await second.inlet.text("meanwhile")
+        assert heard.time < said_by + timedelta(seconds=0.5)
+
+
 async def test_where_the_archive_has_lost_the_last_message_it_is_read_by_time(
     xmpp_server: Prosody, cora: XmppUser, ward: str
 ) -> None:
