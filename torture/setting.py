@@ -19,7 +19,7 @@ class Setting:
     seconds: float = 600.0
     kills: int = 33
     rounds: int = 5
-    patience: float = 240.0
+    patience: float = 420.0
     postgresql: bool = False
     dead_network: bool = False
     warm: bool = False
@@ -31,4 +31,4 @@ class Setting:
 
 
 LONG: Final = Setting()
-SHORT: Final = Setting(seconds=30.0, kills=3, rounds=1, patience=90.0)
+SHORT: Final = Setting(seconds=30.0, kills=3, rounds=1, patience=120.0)

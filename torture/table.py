@@ -59,6 +59,7 @@ def outcome_table(outcome: Outcome) -> Table:
         ("bridge ended by itself", _statuses(outcome.ended_by_itself)),
         ("tracebacks in its log", outcome.tracebacks),
         *((f"delay to {side.value}, p50 / p99", _delay(verdict, side)) for side in Side),
+        ("furthest off its time", f"{verdict.furthest_off:.1f} s"),
         ("longest delay", f"{verdict.longest:.1f} s"),
         ("duration", f"{outcome.seconds:.0f} s"),
     ]
