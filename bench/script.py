@@ -27,7 +27,6 @@ class Script:
     """Everything the homeserver knows before the bridge starts."""
 
     port: int
-    service_id: str
     service_url: str
     as_token: str = field(repr=False)
     hs_token: str = field(repr=False)

@@ -53,7 +53,6 @@ def make_script(setting: Setting, service: AppService) -> Script:
     )
     return Script(
         port=free_port(),
-        service_id=service.id,
         service_url=service.url,
         as_token=service.as_token,
         hs_token=service.hs_token,

@@ -151,13 +151,13 @@ class _Parts:
             Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
         )
         bot = ActingClient(connection, config.bot_id, config.bot_id)
+        keep_trying = _keep_trying(loaded)
         status = make_status(
-            loaded, bot, database=database, portals=portals, board=board,
-            kept_ms=_keep_trying(loaded),
-        )  # fmt: skip
+            loaded, bot, database=database, portals=portals, board=board, kept_ms=keep_trying
+        )
         console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
         context = LaneContext(
-            database, recorder, outlets.get, names, _keep_trying(loaded),
+            database, recorder, outlets.get, names, keep_trying,
             Watchers((*console.watchers, status.messages)), console.backlog.taken,
         )  # fmt: skip
         lanes = Lanes(context, crashed=crashed)
@@ -303,17 +303,16 @@ def _all(*observers: Observer) -> Observer:
 
 def _keep_trying(loaded: LoadedConfig) -> Callable[[Place], int]:
     """How long to try for a place, in milliseconds."""
-    links = [link for portal in loaded.config.portals for link in portal.links]
-    spans = {Place(link.network, link.group): link.keep_trying.milliseconds for link in links}
+    spans = {link.place: link.keep_trying.milliseconds for link in loaded.config.links}
     return lambda place: spans.get(place, KEEP_TRYING_MS)
 
 
 def _retention(loaded: LoadedConfig, database: Database, metrics: Metrics) -> Retention:
-    links = [link for portal in loaded.config.portals for link in portal.links]
+    spans = [link.keep_trying.milliseconds for link in loaded.config.links]
     return Retention(
         database,
         days=loaded.config.retention.days,
-        longest_trying_ms=max([KEEP_TRYING_MS, *(link.keep_trying.milliseconds for link in links)]),
+        longest_trying_ms=max([KEEP_TRYING_MS, *spans]),
         pruned=metrics.pruned,
     )
 
@@ -334,9 +333,6 @@ def _pictures(loaded: LoadedConfig) -> Mapping[str, Drawable]:
 
 def _wanted(loaded: LoadedConfig) -> Sequence[WantedPortal]:
     return [
-        WantedPortal(
-            portal.room,
-            {Place(link.network, link.group): link.direction for link in portal.links},
-        )
+        WantedPortal(portal.room, {link.place: link.direction for link in portal.links})
         for portal in loaded.config.portals
     ]

@@ -1,6 +1,6 @@
 """Whether every place has everything once, under its author's name, in order, and timed right."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -172,8 +172,3 @@ def _delays(  # noqa: PLR0913, PLR0917 - two places
             heard = found[utterance][0].at
         if said is not None and heard is not None:
             yield max(0.0, heard - said)
-
-
-def by_kind(verdict: Verdict) -> Counter[Kind]:
-    """How many offences of each kind."""
-    return Counter(offence.kind for offence in verdict.offences)

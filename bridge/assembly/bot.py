@@ -15,7 +15,6 @@ from bridge.matrix.bot_rooms import BotRooms
 from bridge.matrix.client import ActingClient
 from bridge.matrix.hearing import Hearing
 from bridge.matrix.private_chats import PrivateChats
-from bridge.model import MATRIX, Place
 from bridge.portals.service import Portals
 from bridge.store.database import Database
 
@@ -63,9 +62,6 @@ class Helpdesk:
             (service.bot_name, service.bot, f"@{service.bot}", config.bot_id),
         )
 
-        def is_portal(room_id: str) -> bool:
-            return portals.index.at(Place(MATRIX, room_id)) is not None
-
         tools = Tools(database, portals, networks, standing, retries, rooms, record, prefix)
         desk = Desk(
             database,
@@ -77,9 +73,9 @@ class Helpdesk:
             prefix,
         )
         return cls(
-            Hearing(grammar, config.bot_id, is_portal),
+            Hearing(grammar, config.bot_id, portals.is_portal),
             desk,
-            PrivateChats(client, rooms, permissions, is_portal),
+            PrivateChats(client, rooms, permissions, portals.is_portal),
         )
 
     async def run(self) -> None:

@@ -60,13 +60,12 @@ class CatchingUp:
 
 
 def _limits(loaded: LoadedConfig) -> Callable[[Place], CatchUp]:
-    links = [link for portal in loaded.config.portals for link in portal.links]
     limits = {
-        Place(link.network, link.group): replace(
+        link.place: replace(
             NEVER_HEARD,
             max_age=timedelta(days=link.catch_up.days),
             max_messages=link.catch_up.messages,
         )
-        for link in links
+        for link in loaded.config.links
     }
     return lambda place: limits.get(place, NEVER_HEARD)

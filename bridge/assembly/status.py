@@ -12,7 +12,7 @@ from bridge.matrix.client import ActingClient
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.notices import MatrixNotices
 from bridge.matrix.retry_reactions import RetryReactions
-from bridge.model import MATRIX, Place
+from bridge.model import Place
 from bridge.portals.service import Portals
 from bridge.status.picture import Manner
 from bridge.status.service import Status, StatusSettings
@@ -57,5 +57,5 @@ def make_retry_reactions(
         ids,
         retries,
         Authors(database, lambda: portals.index).of,
-        lambda room_id: portals.index.at(Place(MATRIX, room_id)) is not None,
+        portals.is_portal,
     )

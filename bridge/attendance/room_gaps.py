@@ -23,7 +23,7 @@ from bridge.flow.intake import Intake
 from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix.raw import JsonObject, text_at
 from bridge.matrix.timeline import Timeline
-from bridge.model import MATRIX, Message, Place, SubjectChanged
+from bridge.model import MATRIX, Message, SubjectChanged
 from bridge.portals.service import Portals, Spot
 from bridge.store import messages
 from bridge.store import portals as portal_rows
@@ -104,7 +104,7 @@ class RoomGaps:
                 self._gaps.report(MATRIX, Missed(room_id, str(error)))
 
     async def _close(self, room_id: str, before: int) -> None:
-        spot = self._portals.index.at(Place(MATRIX, room_id))
+        spot = self._portals.index.room(room_id)
         if spot is None:
             return
         now = datetime.now(UTC)

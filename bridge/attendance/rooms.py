@@ -184,15 +184,12 @@ class PortalRooms:
                 self._board.report(MATRIX, Health(up=False, reason=str(error), group=room_id))
 
     async def _react(self, room_id: str, raw: JsonObject) -> None:
-        if await self._rooms.invited(raw, self._is_portal):
+        if await self._rooms.invited(raw, self._portals.is_portal):
             await self._count_in(room_id)
             self._board.report(MATRIX, Health(up=True, group=room_id))
         elif text_at(object_at(raw, "content"), "membership") in {"leave", "ban"}:
             self._entered.discard(room_id)
             self._out_since.setdefault(room_id, now_ms())
-            if self._is_portal(room_id):
+            if self._portals.is_portal(room_id):
                 sentence = f"The bot was put out of the room {room_id}. Invite it again."
                 self._board.report(MATRIX, Health(up=False, reason=sentence, group=room_id))
-
-    def _is_portal(self, room_id: str) -> bool:
-        return self._portals.index.at(Place(MATRIX, room_id)) is not None

@@ -50,12 +50,7 @@ class LoadedConfig:
 
     def groups(self, network: str) -> tuple[str, ...]:
         """The normalised ids of the groups that are linked on a network."""
-        return tuple(
-            link.group
-            for portal in self.config.portals
-            for link in portal.links
-            if link.network == network
-        )
+        return tuple(link.group for link in self.config.links if link.network == network)
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Every secret of the file, for those who must keep them out of sight."""

@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from bridge.bot.permissions import Rank, checked_entry
 from bridge.config.duration import Duration, Span
 from bridge.config.picture_file import PictureFile
-from bridge.model import Direction
+from bridge.model import Direction, Place
 from bridge.secret import Secret
 from bridge.status.picture import Telling
 
@@ -312,6 +312,11 @@ class Link(Section):
     )
     catch_up: CatchUp = CatchUp()
 
+    @property
+    def place(self) -> Place:
+        """The group, as the rest of the bridge names it."""
+        return Place(self.network, self.group)
+
 
 class Portal(Section):
     """One Matrix room and the groups it mirrors."""
@@ -365,6 +370,11 @@ class Config(Section):
         "domain or *",
         examples=['"@weber:example.org": admin'],
     )
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links of all portals."""
+        return tuple(link for portal in self.portals for link in portal.links)
 
     @property
     def bot_id(self) -> str:

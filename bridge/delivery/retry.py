@@ -10,7 +10,6 @@ from bridge.contract import Health
 from bridge.delivery.lanes import Lanes
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Duty
-from bridge.model import MATRIX, Place
 from bridge.portals.service import Portals, Spot
 from bridge.store import deliveries, notices
 
@@ -66,9 +65,9 @@ class Retries:
         Raises:
             StoreError: the database failed.
         """
-        if (spot := self._spot(room_id)) is None:
+        if (spot := self._portals.index.room(room_id)) is None:
             return 0
-        targets = self._targets(spot)
+        targets = spot.portal.targets  # a link may have been removed or narrowed since
         await self._record()
 
         def find(connection: Connection) -> Sequence[deliveries.FailedDelivery]:
@@ -94,9 +93,9 @@ class Retries:
         Raises:
             StoreError: the database failed.
         """
-        if (spot := self._spot(room_id)) is None:
+        if (spot := self._portals.index.room(room_id)) is None:
             return 0
-        targets = sorted(self._targets(spot))
+        targets = sorted(spot.portal.targets)
         await self._record()
         count = 0
         while duties := await self._put_back(
@@ -105,21 +104,6 @@ class Retries:
             count += len(duties)
         self._wake(spot)
         return count
-
-    def _spot(self, room_id: str) -> Spot | None:
-        return self._portals.index.at(Place(MATRIX, room_id))
-
-    @staticmethod
-    def _targets(spot: Spot) -> set[int]:
-        """Only places that may be sent to now: a link may have been removed or narrowed since."""
-        return {
-            number
-            for number in (
-                spot.portal.room_place_id,
-                *(link.place_id for link in spot.portal.links if link.direction.outward),
-            )
-            if number is not None
-        }
 
     async def _put_back(self, find: Find) -> Sequence[Duty]:
         duties = await self._intake.try_again(find)

@@ -39,6 +39,17 @@ class Portal:
     room_name: str | None
     links: tuple[Link, ...]
 
+    @property
+    def outward(self) -> list[Link]:
+        """The links to groups that something may be sent to."""
+        return [link for link in self.links if link.direction.outward]
+
+    @property
+    def targets(self) -> set[int]:
+        """The numbers of the places to which anything may be sent, its room among them."""
+        groups = {link.place_id for link in self.outward}
+        return groups if self.room_place_id is None else groups | {self.room_place_id}
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -60,15 +71,13 @@ class PortalIndex:
         """The spot of a place; None when it belongs to no portal."""
         return self.by_place.get(place)
 
+    def room(self, room_id: str) -> Spot | None:
+        """The spot of a Matrix room; None when it is no portal's."""
+        return self.by_place.get(Place(MATRIX, room_id))
+
     def targets(self) -> set[int]:
         """The numbers of the places to which anything may be sent."""
-        rooms = {portal.room_place_id for portal in self.portals}
-        return {number for number in rooms if number is not None} | {
-            link.place_id
-            for portal in self.portals
-            for link in portal.links
-            if link.direction.outward
-        }
+        return {number for portal in self.portals for number in portal.targets}
 
     def links(self, network: str) -> Iterable[tuple[Portal, Link]]:
         """Every link to a group of one network."""
@@ -106,6 +115,10 @@ class Portals:
     def watch(self, change: Change) -> None:
         """Have `change` called after every change."""
         self._watchers.append(change)
+
+    def is_portal(self, room_id: str) -> bool:
+        """Whether this Matrix room is a portal's now."""
+        return self.index.room(room_id) is not None
 
     async def load(self) -> None:
         """Read every portal from the database."""

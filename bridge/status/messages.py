@@ -180,12 +180,7 @@ class MessageStatus:
         now = self._now()
         if now >= self._search_at and len(self._open) < _KNOWN_MAX:
             self._search_at = now + round(self.pause * 1000)
-            targets = {
-                link.place_id
-                for portal in self._index().portals
-                for link in portal.links
-                if link.direction.outward
-            }
+            targets = {link.place_id for portal in self._index().portals for link in portal.outward}
             read, rooms, late = dict(self._read), self._current_rooms(), now - self._after_ms
             found = await self._database.run(lambda c: _late(c, targets, read, late))
             for place_id, rows in found.items():

@@ -120,7 +120,7 @@ class Look:
     def _targets(
         self, portal: Portal, fates: Sequence[Fate], unlinked: Mapping[int, Place]
     ) -> dict[int, Target]:
-        outward = {link.place_id: link.place for link in portal.links if link.direction.outward}
+        outward = {link.place_id: link.place for link in portal.outward}
         networks = [link.place.network for link in portal.links]
         found: dict[int, Target] = {}
         for fate in fates:
@@ -144,7 +144,7 @@ def begun(plan: Plan) -> Plan:
 
 
 def _any_unlinked(portal: Portal, fates: Iterable[Fate]) -> bool:
-    outward = {link.place_id for link in portal.links if link.direction.outward}
+    outward = {link.place_id for link in portal.outward}
     return any(fate.place_id not in outward for fate in fates)
 
 

@@ -114,8 +114,7 @@ class Status:
     def _amiss(self, portal: Portal, found: _Queues) -> bool:
         if portal.room_place_id is None:
             return True
-        numbers = [link.place_id for link in portal.links if link.direction.outward]
-        busy = any(number in found for number in (portal.room_place_id, *numbers))
+        busy = any(number in found for number in portal.targets)
         return busy or any(self._standing.of(link.place).up is not True for link in portal.links)
 
 
