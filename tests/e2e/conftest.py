@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from bridge_runs import Site
+from bridge_runs import Site, assert_well_behaved
 
 from sandbox.appservice import AppService
+from sandbox.bridge import Bridge
+from sandbox.hospital import HOSPITALS
+from sandbox.meeting import Meeting
 from sandbox.people import Colleagues, Doctors
 from sandbox.postgres import Postgres
 from sandbox.prosody import Prosody
@@ -69,3 +72,19 @@ async def wards(prosody: Prosody) -> AsyncIterator[Colleagues]:
 @pytest.fixture(scope="module")
 async def staff(practice: Doctors, wards: Colleagues) -> Staff:
     return await Staff.hire(practice, wards)
+
+
+@pytest.fixture(scope="module")
+async def meeting(site: Site, staff: Staff, wards: Colleagues) -> Meeting:
+    """A room of a Matrix portal, and a group of either hospital."""
+    groups = {hospital: wards.new_room(hospital) for hospital in HOSPITALS}
+    return await staff.meet(site.app_service, groups)
+
+
+@pytest.fixture(scope="module")
+async def bridge_of_all(site: Site, meeting: Meeting) -> AsyncIterator[Bridge]:
+    """A bridge between the places of the meeting, which a test may stop and start."""
+    bridge = site.bridge({meeting.room: meeting.links()})
+    async with bridge:
+        yield bridge
+    assert_well_behaved(bridge)

@@ -11,11 +11,11 @@ import pytest
 from bridge_runs import Site, assert_well_behaved
 
 from sandbox.bridge import Bridge, account_network, component_networks
-from sandbox.hospital import HOSPITAL_A, HOSPITAL_B, HOSPITALS
+from sandbox.hospital import HOSPITAL_A, HOSPITAL_B
 from sandbox.meeting import MATRIX_ROOM, Mark, Meeting
 from sandbox.people import PASSWORD, Colleagues, Doctors
 from sandbox.prosody import Prosody
-from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
+from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI
 
 PATIENCE = 60.0
 LISTENER = "Consilium"
@@ -23,12 +23,6 @@ READY = "-- ready"
 EVERYONE = (ALICE, CHIARA, BRAM, DMITRI)
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-async def meeting(site: Site, staff: Staff, wards: Colleagues) -> Meeting:
-    groups = {hospital: wards.new_room(hospital) for hospital in HOSPITALS}
-    return await staff.meet(site.app_service, groups)
 
 
 @pytest.fixture(scope="module")

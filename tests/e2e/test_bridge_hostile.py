@@ -12,19 +12,11 @@ import pytest
 from bridge_runs import Site, running
 
 from sandbox.bridge import Bridge
-from sandbox.hospital import HOSPITAL_A, HOSPITAL_B
 from sandbox.meeting import MATRIX_ROOM, Line, Meeting
-from sandbox.people import Colleagues
 from sandbox.staff import ALICE, CHIARA, Staff
 
 Event = dict[str, Any]
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-async def meeting(site: Site, staff: Staff, wards: Colleagues) -> Meeting:
-    groups = {hospital: wards.new_room(hospital) for hospital in (HOSPITAL_A, HOSPITAL_B)}
-    return await staff.meet(site.app_service, groups)
 
 
 @pytest.fixture(scope="module")

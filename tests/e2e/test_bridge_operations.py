@@ -14,16 +14,15 @@ from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
-from bridge_runs import Site, assert_well_behaved
+from bridge_runs import Site
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.appservice import AppService
 from sandbox.bridge import Bridge
 from sandbox.hospital import HOSPITALS
 from sandbox.meeting import MATRIX_ROOM, Mark, Meeting
-from sandbox.people import Colleagues
 from sandbox.prosody import Prosody
-from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
+from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI
 from sandbox.synapse import Synapse
 
 PATIENCE = 60.0
@@ -48,20 +47,6 @@ async def synapse(
 async def prosody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prosody]:
     async with Prosody.of(HOSPITALS, tmp_path_factory.mktemp("prosody")) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-async def meeting(site: Site, staff: Staff, wards: Colleagues) -> Meeting:
-    groups = {hospital: wards.new_room(hospital) for hospital in HOSPITALS}
-    return await staff.meet(site.app_service, groups)
-
-
-@pytest.fixture(scope="module")
-async def bridge_of_all(site: Site, meeting: Meeting) -> AsyncIterator[Bridge]:
-    bridge = site.bridge({meeting.room: meeting.links()})
-    async with bridge:
-        yield bridge
-    assert_well_behaved(bridge)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
-from bridge_runs import Site, assert_well_behaved
+from bridge_runs import Site
 
 from sandbox.appservice import AppService
 from sandbox.bridge import Bridge
@@ -17,7 +17,7 @@ from sandbox.hospital import HOSPITAL_A, HOSPITALS
 from sandbox.meeting import MATRIX_ROOM, Line, Mark, Meeting
 from sandbox.people import Colleagues, Doctors
 from sandbox.prosody import Prosody
-from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
+from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI
 from sandbox.synapse import Synapse
 
 LISTENER = "Consilium"
@@ -45,20 +45,6 @@ async def prosody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
     directory = tmp_path_factory.mktemp("prosody")
     async with Prosody.of(HOSPITALS, directory, more_config=_WITHOUT_TOMBSTONES) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-async def meeting(site: Site, staff: Staff, wards: Colleagues) -> Meeting:
-    groups = {hospital: wards.new_room(hospital) for hospital in HOSPITALS}
-    return await staff.meet(site.app_service, groups)
-
-
-@pytest.fixture(scope="module")
-async def bridge_of_all(site: Site, meeting: Meeting) -> AsyncIterator[Bridge]:
-    bridge = site.bridge({meeting.room: meeting.links()})
-    async with bridge:
-        yield bridge
-    assert_well_behaved(bridge)
 
 
 @pytest.fixture
