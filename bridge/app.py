@@ -16,7 +16,7 @@ from bridge.attendance.groups import Groups
 from bridge.attendance.room_gaps import RoomGaps
 from bridge.attendance.rooms import PortalRooms
 from bridge.config.load import LoadedConfig
-from bridge.contract import Capabilities, Level, Network, Outlet
+from bridge.contract import Capabilities, Feature, Level, Network, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
@@ -62,7 +62,7 @@ _FLUSH_SECONDS: Final = 2.0
 _END_SECONDS: Final = 1.0
 
 _UNKNOWN: Final = Capabilities(
-    own_names=True, max_text=30_000, membership=Level.FULL, subject=Level.FULL
+    own_names=True, max_text=30_000, shows=dict.fromkeys(Feature, Level.FULL)
 )
 """What is taken for granted of a network that is not configured now: its duties wait for it."""
 

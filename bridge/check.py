@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.config.load import LoadedConfig, LoadedNetwork
-from bridge.contract import Finding, Health, Missed
+from bridge.contract import Finding, Health, Missed, Picture
 from bridge.errors import ConsiliumError, leaves
-from bridge.model import Event
+from bridge.model import Author, Event, Signal
 from bridge.wording import counted
 
 PART_SECONDS = 25.0
@@ -109,6 +109,12 @@ class _Nobody:
 
     async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:  # noqa: ARG002
         return {}
+
+    def signal(self, signal: Signal) -> None:
+        _log.debug("signal_in_check", place=str(signal.place))
+
+    async def avatar(self, author: Author) -> Picture | None:  # noqa: ARG002 - the port names it
+        return None
 
     def missed(self, missed: Missed) -> None:
         _log.debug("missed_in_check", reason=missed.reason)

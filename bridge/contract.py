@@ -9,16 +9,18 @@ storing, ordering, retrying, names and the conversion of text.
     core ---------------> Network.send    one at a time per group, in order; retried by the core
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from bridge.errors import ConsiliumError
-from bridge.model import Author, Deliverable, Event, Kind, Place
+from bridge.model import Attachment, Author, Deliverable, Event, MediaKind, Place, Signal
 from bridge.secret import Secret
 
 __all__ = [
@@ -26,20 +28,27 @@ __all__ = [
     "Adapter",
     "Capabilities",
     "CatchUp",
+    "Copy",
     "Dialect",
+    "Feature",
     "Finding",
     "Health",
     "Inlet",
     "Level",
+    "LocalFile",
+    "MediaSource",
     "Missed",
     "Network",
     "Outgoing",
     "Outlet",
+    "Picture",
     "Place",
     "Refused",
     "Secret",
     "Sent",
     "Settings",
+    "Signalling",
+    "Topic",
     "Unreachable",
 ]
 
@@ -48,7 +57,7 @@ __all__ = [
 
 
 class Level(StrEnum):
-    """How well a place can show something."""
+    """How well a place can do something."""
 
     FULL = "full"
     PARTLY = "partly"
@@ -56,15 +65,61 @@ class Level(StrEnum):
     REFUSED = "refused"
 
 
+class Feature(StrEnum):
+    """What people do in a conversation, as far as places differ in it. The value is for people."""
+
+    FORMATTING = "formatting"
+    EMOTE = "emotes (/me)"
+    EDIT = "edits"
+    DELETE = "deletions"
+    MODERATION = "deletions by a moderator"
+    REACTION = "reactions"
+    REPLY = "replies"
+    TOPIC = "threads"
+    FILE = "files"
+    MENTION = "mentions"
+    TYPING = "typing"
+    READ = "read markers"
+    MEMBERSHIP = "joins and leaves"
+    NAME = "names of people"
+    AVATAR = "pictures of people"
+    SUBJECT = "subject of the room"
+    TITLE = "name of the room"
+    PICTURE = "picture of the room"
+    HISTORY = "history before the link"
+
+
 class Dialect(StrEnum):
-    """The text a network speaks. The core converts to it and from it."""
+    """The text a network speaks. The core converts to it and from it.
+
+    `XMPP` is message styling (XEP-0393), `MARKDOWN` is CommonMark with tables and strikethrough.
+    For `HTML` and `MAIL`, `Message.html` goes beside the plain text of `Message.text`.
+    """
 
     PLAIN = "plain"
+    XMPP = "xmpp"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    MAIL = "mail"
+
+
+_OTHERWISE_BY_THE_CORE: Final = frozenset(
+    {
+        Feature.FORMATTING,
+        Feature.EMOTE,
+        Feature.EDIT,
+        Feature.REACTION,
+        Feature.REPLY,
+        Feature.TOPIC,
+        Feature.FILE,
+        Feature.MENTION,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a place can show. Declare less rather than more: what is declared FULL is tested.
+    """What a place can do. Declare less rather than more: what is declared FULL is tested.
 
     `own_names`: each author appears there under a name of their own. Where it is False, the core
     puts "Name: " before every text.
@@ -72,30 +127,106 @@ class Capabilities:
     `knows_own_copies`: the adapter never hands over a copy that it made itself, because it names
     copies itself or recognises them. Where it is False, `Inlet.receive` waits for a send that is
     in hand at the same place: its echo may come before the id that it is known by.
+
+    `shows`: how well the adapter shows what happened elsewhere. What is FULL or PARTLY comes to
+    `Outlet.send` as it is. What is OTHERWISE the core turns into a message: an edit into a marked
+    follow-up, a reaction into a line, a reply into a quotation, a file into a line with a link.
+    REFUSED is not sent; of edits and deletions the sender is told so. What is not declared is
+    OTHERWISE where the core can do that, and else REFUSED.
+    `hears`: how well the adapter reports what happens there; REFUSED where not declared.
+    `notes`: what to know about a feature, in a few words, for `!capabilities` and the docs.
+
+    `captions`: a file and a text can be one message. `max_file`: bytes, None for no limit known.
+    `file_types`: patterns of media types ("image/*") that are taken, empty for all.
+    `edit_within`: how old a message may be for an edit to be possible, None for any age.
     """
 
     own_names: bool
     max_text: int
     knows_own_copies: bool = False
     dialect: Dialect = Dialect.PLAIN
-    emote: Level = Level.FULL
-    membership: Level = Level.REFUSED
-    subject: Level = Level.REFUSED
+    shows: Mapping[Feature, Level] = field(default_factory=dict)
+    hears: Mapping[Feature, Level] = field(default_factory=dict)
+    notes: Mapping[Feature, str] = field(default_factory=dict)
+    captions: bool = False
+    max_file: int | None = None
+    file_types: tuple[str, ...] = ()
+    edit_within: timedelta | None = None
 
-    def level(self, kind: Kind) -> Level:
-        """How well events of this kind can be shown there."""
-        match kind:
-            case Kind.MESSAGE:
-                return Level.FULL
-            case Kind.JOINED | Kind.LEFT | Kind.RENAMED:
-                return self.membership
-            case Kind.SUBJECT:
-                return self.subject
-            case Kind.ROSTER:
-                return Level.REFUSED
+    def showing(self, feature: Feature) -> Level:
+        """How well what happened elsewhere is shown there."""
+        by_the_core = Level.OTHERWISE if feature in _OTHERWISE_BY_THE_CORE else Level.REFUSED
+        return self.shows.get(feature, by_the_core)
+
+    def hearing(self, feature: Feature) -> Level:
+        """How well what happens there is reported."""
+        return self.hears.get(feature, Level.REFUSED)
+
+    def does(self, feature: Feature) -> bool:
+        """Whether the adapter itself shows it, be it only partly."""
+        return self.showing(feature) in {Level.FULL, Level.PARTLY}
 
 
 # --- what the core asks of a network -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file on the bridge's own disk, checked and cleaned, to be read and not changed.
+
+    It is there for as long as the `send` that it was given to lasts. `size` in bytes, `width` and
+    `height` in pixels, `duration_ms` in milliseconds.
+    """
+
+    path: Path
+    name: str
+    mime: str
+    size: int
+    kind: MediaKind
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A small picture in memory: `mime` is its media type, as sniffed."""
+
+    mime: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """How an earlier message appears at a place.
+
+    `id` is the name it has there; `key` the one that the bridge sent it with, empty where it is
+    not the bridge's. `author.name` is the name as shown there. `text` is its plain text.
+    """
+
+    id: str
+    author: Author
+    time: datetime
+    text: str = ""
+    key: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the bridge made it."""
+        return bool(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A sub-conversation, as a place knows it.
+
+    `id` is what the place calls it, None where it has no name there yet; `root` is the message
+    that began it, None where that is not shown there; `title` its first words.
+    """
+
+    id: str | None
+    root: Copy | None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +235,44 @@ class Outgoing:
 
     `event` is ready to show: its text is in the network's dialect, within its limits, and
     `event.author.name` is the name to show (suffixed with the network it comes from where that
-    is another one). `event.place` and `event.id` still tell where it comes from.
+    is another one). `event.place`, `event.id`, `event.target` and the like still tell where it
+    comes from: what they are here is in the fields below.
     `key` is the same at every attempt and unique per thing and place (26 characters of
     `[a-z2-7]`, a suffix `.N` for further parts of a long text): name the copy with it wherever
     the network lets the sender choose an id.
+
+    `target` is the copy that an `Edited`, `Deleted` or `Reacted` is about; of a reaction that is
+    taken back, `reaction` is the copy of the reaction itself, where that has an id.
+    `standing`: all reactions that are now to be seen on `target` under the name of the author
+    (or of the relay, where authors have no names of their own).
+    `reply_to` and `topic` are those of a `Message`.
+    `file` is the file of a `Message` that has one (`event.attachments` has just that one);
+    `link` a public URL where anyone can fetch it for a while, where the bridge has any.
     """
 
     place: Place
     key: str
     event: Deliverable
+    target: Copy | None = None
+    reaction: Copy | None = None
+    standing: tuple[str, ...] = ()
+    reply_to: Copy | None = None
+    topic: Topic | None = None
+    file: LocalFile | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It is there. `id` is the name it has there; None for things that have none (a join)."""
+    """It is there. `id` is the name it has there; None for things that have none (a join).
+
+    `aliases` are further ids by which events of the place may mean it. `topic` is what the place
+    calls the topic that it was sent into, or that it began.
+    """
 
     id: str | None = None
+    aliases: tuple[str, ...] = ()
+    topic: str | None = None
 
 
 class Unreachable(ConsiliumError):  # noqa: N818 - a word of the contract
@@ -201,6 +354,7 @@ class CatchUp:
     begun: datetime | None = None
     max_age: timedelta = timedelta(days=7)
     max_messages: int = 1_000
+    history: int = 0
 
     @property
     def wanted(self) -> bool:
@@ -248,6 +402,37 @@ class Network(Outlet, Protocol):
     async def check(self, groups: Sequence[str]) -> Sequence[Finding]:
         """Try the connection, the credentials and each group once, without `run`. Bounded to
         20 seconds. Never raises for what is wrong with the network: that is a finding.
+        """
+        ...
+
+
+@runtime_checkable
+class MediaSource(Protocol):
+    """A network that resolves references of its own (`Attachment.source`, `Author.avatar`).
+
+    http(s) URLs are fetched by the core, guarded, from networks that do not implement this.
+    """
+
+    def download(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The file, piece by piece, decrypted.
+
+        Raises:
+            Unreachable: try again later.
+            Refused: it is not there any more, or may not be had.
+        """
+        ...
+
+
+@runtime_checkable
+class Signalling(Protocol):
+    """A network that shows passing things."""
+
+    async def signal(self, place_id: str, signal: Signal) -> None:
+        """Show it, quickly or not at all. `signal.author.name` is the name to show, and the
+        target of a `Read` is the id that the message has at this place.
+
+        Raises:
+            Unreachable, Refused: it could not be shown. Nobody is told.
         """
         ...
 
@@ -314,6 +499,18 @@ class Inlet(Protocol):
 
     def missed(self, missed: Missed) -> None:
         """Report that something said in a group could not be fetched."""
+        ...
+
+    def signal(self, signal: Signal) -> None:
+        """Report something passing. Never waits; may be dropped under load."""
+        ...
+
+    async def avatar(self, author: Author) -> Picture | None:
+        """The picture of a person of any network, at most 1 MB; None when there is none to have.
+
+        Raises:
+            Unreachable: it can't be had now.
+        """
         ...
 
 

@@ -8,12 +8,12 @@ from typing import Final, TypeVar
 import structlog
 
 from bridge.attendance.gaps import Gaps
-from bridge.contract import Health, Missed
+from bridge.contract import Health, Missed, Picture
 from bridge.delivery.own_copies import OwnCopies
 from bridge.errors import AdapterError, StoreError
 from bridge.flow.intake import Intake
 from bridge.health import HealthBoard
-from bridge.model import Event, Place
+from bridge.model import Author, Event, Place, Signal
 
 T = TypeVar("T")
 
@@ -31,6 +31,14 @@ class Past:
     gaps: Gaps
 
 
+@dataclass(frozen=True, slots=True)
+class Asides:
+    """What needs no keeping: where passing things go, and where pictures of people come from."""
+
+    signal: Callable[[Signal], None]
+    avatar: Callable[[Author], Awaitable[Picture | None]]
+
+
 class NetworkInlet:
     """`bridge.contract.Inlet` for the network with the id `network`.
 
@@ -40,21 +48,25 @@ class NetworkInlet:
     Args:
         echo: waits until what may be coming back from a place is known by its id.
         past: where questions about earlier runs are answered.
+        asides: where what is not stored goes; None drops it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who it works for, and whom it asks
         self,
         network: str,
         intake: Intake,
         board: HealthBoard,
         echo: Callable[[Place], Awaitable[None]],
         past: Past,
+        *,
+        asides: Asides | None = None,
     ) -> None:
         self._network = network
         self._intake = intake
         self._board = board
         self._echo = echo
         self._past = past
+        self._asides = asides
 
     async def receive(self, events: Sequence[Event]) -> None:
         """Store events, in order; on disk when it returns.
@@ -79,6 +91,15 @@ class NetworkInlet:
     def missed(self, missed: Missed) -> None:
         """Tell what could not be fetched."""
         self._past.gaps.report(self._network, missed)
+
+    def signal(self, signal: Signal) -> None:
+        """Pass on something passing."""
+        if self._asides is not None:
+            self._asides.signal(signal)
+
+    async def avatar(self, author: Author) -> Picture | None:
+        """The picture of a person of any network; see `bridge.contract.Inlet.avatar`."""
+        return None if self._asides is None else await self._asides.avatar(author)
 
     def health(self, health: Health) -> None:
         """Put the network's or a group's state on the board."""

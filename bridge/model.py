@@ -59,16 +59,76 @@ class Kind(StrEnum):
     """What happened: each event class has its own."""
 
     MESSAGE = "message"
+    EDITED = "edited"
+    DELETED = "deleted"
+    REACTED = "reacted"
+    REACTIONS = "reactions"
     JOINED = "joined"
     LEFT = "left"
     RENAMED = "renamed"
     SUBJECT = "subject"
+    TITLE = "title"
+    PICTURE = "picture"
     ROSTER = "roster"
+
+
+class MediaKind(StrEnum):
+    """How a file is meant to be shown."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    VOICE = "voice"
+    FILE = "file"
+    STICKER = "sticker"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message; the file itself stays where it is until it is needed.
+
+    `source` is an http(s) URL, or a reference that only the network of the event can resolve.
+    All else is what its sender claims: `mime` a media type, `size` in bytes, `width` and `height`
+    in pixels, `duration_ms` in milliseconds. `key` is what its network needs to decrypt it.
+    """
+
+    kind: MediaKind
+    source: str
+    name: str = ""
+    mime: str = ""
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A person called by name in a text: `span` is how the text calls them, with its "@" if any.
+
+    `network` and `id` are those of the person's `Author`.
+    """
+
+    network: str
+    id: str
+    span: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something was said. `emote` is "/me": the text is what the author does."""
+    """Something was said, or a file was sent: `text` is its caption then, and may be empty.
+
+    `text` is in the dialect of the place when it is reported and when it is to be shown, and
+    plain text in between. `html` is its formatted form: any HTML when it is reported (None where
+    there is none), and canonical HTML in between (see `bridge.richtext`).
+    `emote` is "/me": the text is what the author does. `notice`: a machine said it.
+    `reply_to` is the id, at this place, of the message that is answered; `topic` the name that
+    the place gives to the sub-conversation: a thread, a forum topic, a mail thread. A topic may
+    be called by the id of the message that began it.
+    `aliases` are further ids by which events of the place may mean this message.
+    `old`: it was said before the place was linked, and is for the portal's room alone.
+    """
 
     place: Place
     id: str
@@ -76,7 +136,85 @@ class Message:
     time: datetime
     text: str
     emote: bool = False
+    html: str | None = None
+    mentions: tuple[Mention, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str | None = None
+    topic: str | None = None
+    notice: bool = False
+    aliases: tuple[str, ...] = ()
+    old: bool = False
     kind: ClassVar[Kind] = Kind.MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An author has changed their own message: all of `text`, `html` and `mentions` are new.
+
+    `target` is the id, or an alias, that the changed message has at this place. Its attachments
+    stay. Where a network can't tell whose message is changed, it must not report this.
+    """
+
+    place: Place
+    author: Author
+    time: datetime
+    target: str
+    text: str
+    html: str | None = None
+    mentions: tuple[Mention, ...] = ()
+    id: str | None = None
+    aliases: tuple[str, ...] = ()
+    kind: ClassVar[Kind] = Kind.EDITED
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A message was deleted, or a reaction that has an id of its own was taken back.
+
+    `target` is its id, or an alias, at this place. `moderated`: the place itself vouches that
+    `author` may delete what others wrote there; else it counts only for an own message.
+    """
+
+    place: Place
+    author: Author
+    time: datetime
+    target: str
+    reason: str = ""
+    moderated: bool = False
+    id: str | None = None
+    kind: ClassVar[Kind] = Kind.DELETED
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """A person put a reaction on the message `target`, or took it back (`gone`).
+
+    `emoji` is what is shown: an emoji, or a short text.
+    """
+
+    place: Place
+    author: Author
+    time: datetime
+    target: str
+    emoji: str
+    gone: bool = False
+    id: str | None = None
+    kind: ClassVar[Kind] = Kind.REACTED
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """All reactions that one person now has on the message `target`. The relay turns it into what
+    was added and taken back since it last knew; so an adapter need not remember anything.
+    """
+
+    place: Place
+    author: Author
+    time: datetime
+    target: str
+    emojis: tuple[str, ...]
+    id: str | None = None
+    kind: ClassVar[Kind] = Kind.REACTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +264,30 @@ class SubjectChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TitleChanged:
+    """The place has a new name. `author` is who changed it."""
+
+    place: Place
+    author: Author
+    time: datetime
+    title: str
+    id: str | None = None
+    kind: ClassVar[Kind] = Kind.TITLE
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanged:
+    """The place has a new picture, or none any more. `author` is who changed it."""
+
+    place: Place
+    author: Author
+    time: datetime
+    picture: Attachment | None
+    id: str | None = None
+    kind: ClassVar[Kind] = Kind.PICTURE
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
     """Everyone present at a place, as it stands now. The relay turns it into the joins, leaves and
     renames since it last knew; so an adapter need not remember anything over a restart.
@@ -138,8 +300,41 @@ class Roster:
     kind: ClassVar[Kind] = Kind.ROSTER
 
 
-Event = Message | Joined | Left | Renamed | SubjectChanged | Roster
+Deliverable = (
+    Message
+    | Edited
+    | Deleted
+    | Reacted
+    | Joined
+    | Left
+    | Renamed
+    | SubjectChanged
+    | TitleChanged
+    | PictureChanged
+)
+"""Anything that can be carried to another place."""
+
+Event = Deliverable | Roster | Reactions
 """Anything that an adapter or the Matrix side can report."""
 
-Deliverable = Message | Joined | Left | Renamed | SubjectChanged
-"""Anything that can be carried to another place. (A `Roster` is only ever reported.)"""
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """A person writes something, or stopped to. Passing: never stored, lost without harm."""
+
+    place: Place
+    author: Author
+    typing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A person has read everything up to the message `target`. Passing, as `Typing` is."""
+
+    place: Place
+    author: Author
+    target: str
+
+
+Signal = Typing | Read
+"""What is worth telling only at this moment."""

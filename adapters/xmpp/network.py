@@ -18,6 +18,7 @@ from bridge.contract import (
     NEVER_HEARD,
     Capabilities,
     CatchUp,
+    Feature,
     Finding,
     Health,
     Inlet,
@@ -35,10 +36,17 @@ _COMPONENT: Final = Capabilities(
     own_names=True,
     max_text=_MAX_TEXT,
     knows_own_copies=True,
-    membership=Level.FULL,
-    subject=Level.PARTLY,
+    shows={
+        Feature.EMOTE: Level.FULL,
+        Feature.MEMBERSHIP: Level.FULL,
+        Feature.SUBJECT: Level.PARTLY,
+    },
 )
-_ACCOUNT: Final = replace(_COMPONENT, own_names=False, membership=Level.REFUSED)
+_ACCOUNT: Final = replace(
+    _COMPONENT,
+    own_names=False,
+    shows={**_COMPONENT.shows, Feature.MEMBERSHIP: Level.REFUSED},
+)
 
 
 class XmppNetwork:

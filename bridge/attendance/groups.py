@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.clock import from_milliseconds
-from bridge.contract import NEVER_HEARD, CatchUp, Level, Network
+from bridge.contract import NEVER_HEARD, CatchUp, Feature, Network
 from bridge.flow.codec import decode
 from bridge.flow.presentation import shown_name
 from bridge.model import Author, Kind, Message, Place
@@ -93,7 +93,7 @@ class Groups:
     def _people(self, portal: Portal, link: Link, present: _Present) -> Sequence[Author]:
         """Who is present at the portal's other places and may be shown in the group."""
         network = self._networks[link.place.network]
-        shown = network.capabilities(link.place.id).level(Kind.JOINED) is not Level.REFUSED
+        shown = network.capabilities(link.place.id).does(Feature.MEMBERSHIP)
         if not (link.direction.outward and shown):
             return ()
         elsewhere = [

@@ -20,11 +20,11 @@ from bridge.contract import Outgoing, Outlet, Refused, Sent, Unreachable
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
-from bridge.flow.codec import decode
+from bridge.flow.codec import decode_deliverable
 from bridge.flow.hygiene import clean_text, is_sound_id
 from bridge.flow.presentation import delivery_key, present
 from bridge.flow.relay import Duty
-from bridge.model import Deliverable, Kind, Place, Roster
+from bridge.model import Place
 from bridge.store import deliveries
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow
@@ -165,7 +165,7 @@ class Lane:
                 row.id,
                 row.message_id,
                 self._place_id,
-                _event(row),
+                decode_deliverable(row.kind, row.payload),
                 row.created_at,
                 attempts=row.attempts,
                 # One that was tried may have failed without the far side's telling so
@@ -317,12 +317,3 @@ class Lane:
     @property
     def _network_name(self) -> str:
         return self._context.network_names.get(self.place.network, self.place.network)
-
-
-def _event(row: deliveries.PendingDelivery) -> Deliverable | None:
-    """The event to show; None when it can't be read."""
-    try:
-        event = decode(Kind(row.kind), row.payload)
-    except ValueError:
-        return None
-    return None if isinstance(event, Roster) else event

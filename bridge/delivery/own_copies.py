@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from bridge.delivery.recorder import UNRECORDED_MAX
-from bridge.flow.codec import decode
+from bridge.flow.codec import decode_deliverable
 from bridge.flow.presentation import delivery_key, shown_name
-from bridge.model import Deliverable, Kind, Place, Roster
+from bridge.model import Place
 from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, messages
 from bridge.store.database import Database
@@ -61,7 +61,7 @@ class OwnCopies:
             return found
         pending: dict[str, str | None] = {}
         for row in deliveries.page(connection, place_id, after=0, limit=UNRECORDED_MAX):
-            event = _event(row.kind, row.payload)
+            event = decode_deliverable(row.kind, row.payload)
             if event is not None:
                 start = delivery_key(event, row.message_id, place)
                 if start in missing:
@@ -69,14 +69,5 @@ class OwnCopies:
         return found | {key: pending[start] for key, start in keys.items() if start in pending}
 
     def _name(self, kind: str, payload: bytes) -> str | None:
-        event = _event(kind, payload)
+        event = decode_deliverable(kind, payload)
         return None if event is None else shown_name(event.author, self._network_names)
-
-
-def _event(kind: str, payload: bytes) -> Deliverable | None:
-    """The event that was kept; None when it can't be read."""
-    try:
-        event = decode(Kind(kind), payload)
-    except ValueError:
-        return None
-    return None if isinstance(event, Roster) else event

@@ -3,15 +3,14 @@
 Fields may be added to an event with a default: rows written by an older version still load.
 """
 
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter
 
-from bridge.model import Event, Joined, Kind, Left, Message, Renamed, Roster, SubjectChanged
+from bridge.model import Deliverable, Event, Kind, Reactions, Roster
 
-_ADAPTERS: dict[Kind, TypeAdapter[Any]] = {
-    event.kind: TypeAdapter(event)
-    for event in (Message, Joined, Left, Renamed, SubjectChanged, Roster)
+_ADAPTERS: Final[dict[Kind, TypeAdapter[Any]]] = {
+    event.kind: TypeAdapter(event) for event in get_args(Event)
 }
 
 
@@ -28,3 +27,12 @@ def decode(kind: Kind, data: bytes) -> Event:
     """
     event: Event = _ADAPTERS[kind].validate_json(data)
     return event
+
+
+def decode_deliverable(kind: str, data: bytes) -> Deliverable | None:
+    """The event to show that `encode` wrote; None when it can't be read, or is only reported."""
+    try:
+        event = decode(Kind(kind), data)
+    except ValueError:
+        return None
+    return None if isinstance(event, Roster | Reactions) else event

@@ -12,7 +12,25 @@ from typing import Final
 
 import structlog
 
-from bridge.model import Author, Event, Joined, Left, Message, Renamed, Roster, SubjectChanged
+from bridge.model import (
+    Attachment,
+    Author,
+    Deleted,
+    Deliverable,
+    Edited,
+    Event,
+    Joined,
+    Left,
+    Mention,
+    Message,
+    PictureChanged,
+    Reacted,
+    Reactions,
+    Renamed,
+    Roster,
+    SubjectChanged,
+    TitleChanged,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +39,15 @@ MAX_TEXT: Final = 1_000_000
 
 MAX_NAME: Final = 80
 MAX_SUBJECT: Final = 2_000
+MAX_EMOJI: Final = 100
+"""Longest reaction, in characters: some are words."""
+
+MAX_REACTIONS: Final = 50
+"""So many different reactions of one person on one message are kept."""
+
+MAX_ATTACHMENTS: Final = 50
+MAX_MENTIONS: Final = 500
+MAX_ALIASES: Final = 8
 
 MAX_ID: Final = 2_000
 """Longest id, in UTF-8 bytes: PostgreSQL indexes no key above 2,704 bytes."""
@@ -87,19 +114,108 @@ def clean(event: Event) -> Event:
     if not (is_sound_id(event.id or "") and is_sound_id(event.place.id)):
         msg = "an id is too long, or holds forbidden characters"
         raise ValueError(msg)
+    if isinstance(event, Roster):
+        return replace(event, authors=_clean_authors(event))
+    return _clean_rest(replace(event, author=clean_author(event.author)))
+
+
+def _clean_rest(event: Deliverable | Reactions) -> Event:
     match event:
         case Message():
-            return replace(event, author=clean_author(event.author), text=clean_text(event.text))
+            return _clean_message(event)
+        case Edited() | Deleted() | Reacted() | Reactions():
+            _expect_sound(event.target)
+            return _clean_change(event)
         case Left():
-            reason = clean_text(event.reason, MAX_SUBJECT)
-            return replace(event, author=clean_author(event.author), reason=reason)
+            return replace(event, reason=clean_text(event.reason, MAX_SUBJECT))
         case Joined() | Renamed():
-            return replace(event, author=clean_author(event.author))
+            return event
+    return _clean_room(event)
+
+
+def _clean_change(event: Edited | Deleted | Reacted | Reactions) -> Event:
+    match event:
+        case Edited():
+            _expect_sound(*event.aliases)
+            html = None if event.html is None else clean_text(event.html)
+            mentions = _clean_mentions(event.mentions)
+            return replace(event, text=clean_text(event.text), html=html, mentions=mentions)
+        case Deleted():
+            return replace(event, reason=clean_text(event.reason, MAX_SUBJECT))
+        case Reacted():
+            return replace(event, emoji=clean_emoji(event.emoji))
+        case Reactions():
+            emojis = tuple(dict.fromkeys(filter(None, map(clean_emoji, event.emojis))))
+            return replace(event, emojis=emojis[:MAX_REACTIONS])
+
+
+def _clean_room(event: SubjectChanged | TitleChanged | PictureChanged) -> Event:
+    match event:
         case SubjectChanged():
-            subject = clean_text(event.subject, MAX_SUBJECT)
-            return replace(event, author=clean_author(event.author), subject=subject)
-        case Roster():
-            return replace(event, authors=_clean_authors(event))
+            return replace(event, subject=clean_text(event.subject, MAX_SUBJECT))
+        case TitleChanged():
+            return replace(event, title=clean_name(event.title))
+        case PictureChanged():
+            found = _clean_attachments((event.picture,)) if event.picture else ()
+            return replace(event, picture=found[0] if found else None)
+
+
+def clean_emoji(emoji: str) -> str:
+    """The reaction on one line. Joiners and variation selectors stay: they are part of emoji."""
+    return clean_text(_BLANK.sub(" ", emoji).strip(), MAX_EMOJI)
+
+
+def _clean_message(message: Message) -> Message:
+    text = clean_text(message.text)
+    if not (message.html or message.attachments or message.mentions or message.aliases) and (
+        message.reply_to is None and message.topic is None
+    ):
+        return replace(message, text=text)
+    _expect_sound(message.reply_to or "", message.topic or "", *message.aliases)
+    return replace(
+        message,
+        text=text,
+        html=None if message.html is None else clean_text(message.html),
+        mentions=_clean_mentions(message.mentions),
+        attachments=_clean_attachments(message.attachments),
+        aliases=message.aliases[:MAX_ALIASES],
+    )
+
+
+def _clean_mentions(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+    """Those that name someone; the text stays as it is without the others."""
+    return tuple(
+        replace(mention, span=clean_text(mention.span, MAX_NAME))
+        for mention in mentions[:MAX_MENTIONS]
+        if len(mention.network) <= _MAX_NETWORK and is_sound_id(mention.id) and mention.span
+    )
+
+
+def _clean_attachments(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    """Each with a name and type that can be shown, and no impossible measures."""
+    return tuple(
+        replace(
+            attachment,
+            source=clean_text(attachment.source, MAX_ID),
+            name=clean_text(_BLANK.sub(" ", attachment.name).strip(), MAX_SUBJECT),
+            mime=clean_text(attachment.mime.strip(), MAX_NAME),
+            size=_natural(attachment.size),
+            width=_natural(attachment.width),
+            height=_natural(attachment.height),
+            duration_ms=_natural(attachment.duration_ms),
+        )
+        for attachment in attachments[:MAX_ATTACHMENTS]
+    )
+
+
+def _natural(number: int | None) -> int | None:
+    return number if number is not None and 0 <= number < 1 << 53 else None
+
+
+def _expect_sound(*idents: str) -> None:
+    if not all(is_sound_id(ident) for ident in idents):
+        msg = "an id that it refers to is too long, or holds forbidden characters"
+        raise ValueError(msg)
 
 
 def _clean_authors(roster: Roster) -> tuple[Author, ...]:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bridge.contract import Capabilities, Level, Outgoing
+from bridge.contract import Capabilities, Feature, Outgoing
 from bridge.flow.hygiene import clean_name
 from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
 
@@ -80,7 +80,7 @@ def present(
 
 
 def _pieces(message: Message, capabilities: Capabilities) -> Iterator[Message]:
-    emote = message.emote and capabilities.emote is Level.FULL and capabilities.own_names
+    emote = message.emote and capabilities.does(Feature.EMOTE) and capabilities.own_names
     limit = capabilities.max_text
     byline = _byline(message, capabilities)
     if byline:
@@ -94,7 +94,7 @@ def _byline(message: Message, capabilities: Capabilities) -> str:
     if not capabilities.own_names:
         name = message.author.name
         return f"* {name}" if message.emote else f"{name}:"
-    return "*" if message.emote and capabilities.emote is not Level.FULL else ""
+    return "*" if message.emote and not capabilities.does(Feature.EMOTE) else ""
 
 
 def split(text: str, limit: int) -> Iterator[str]:

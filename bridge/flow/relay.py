@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from bridge.clock import milliseconds, now_ms
-from bridge.contract import Capabilities, Level
-from bridge.flow.codec import decode, encode
+from bridge.contract import Capabilities
+from bridge.flow.codec import decode_deliverable, encode
 from bridge.flow.directory import Directory
-from bridge.model import Deliverable, Event, Kind, Message, Place, Roster
+from bridge.flow.features import is_due
+from bridge.model import Deliverable, Event, Message, Place, Roster
 from bridge.portals.service import PortalIndex, Spot
 from bridge.store import deliveries, messages, portals
 
@@ -133,12 +134,9 @@ class Relay:
         now, duties = now_ms(), []
         ids: list[tuple[int, int]] = []
         for row in failed:
-            try:
-                event = decode(Kind(row.kind), row.payload)
-            except ValueError:
+            event = decode_deliverable(row.kind, row.payload)
+            if event is None:
                 continue  # it can't be read any more, which is why it was set aside
-            if isinstance(event, Roster):
-                continue
             self._last_delivery += 1
             ids.append((row.id, self._last_delivery))
             duty = Duty(self._last_delivery, row.message_id, row.place_id, event, now)
@@ -198,7 +196,7 @@ class Relay:
                 yield link.place_id
 
     def _can_show(self, place: Place, event: Deliverable) -> bool:
-        return self._capabilities(place).level(event.kind) is not Level.REFUSED
+        return is_due(self._capabilities(place), event.kind)
 
     def _write(self, connection: Connection, rows: _Rows) -> None:
         messages.add_inbox(connection, rows.inbox)

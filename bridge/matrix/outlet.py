@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from bridge.contract import Capabilities, Level, Outgoing, Refused, Sent, Unreachable
+from bridge.contract import Capabilities, Feature, Level, Outgoing, Refused, Sent, Unreachable
 from bridge.errors import StoreError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.copies import KEY, Copies
@@ -21,9 +21,11 @@ and JSON can double a text of quotes and newlines.
 _CAPABILITIES: Final = Capabilities(
     own_names=True,
     max_text=_MAX_TEXT,
-    emote=Level.FULL,
-    membership=Level.FULL,
-    subject=Level.FULL,
+    shows={
+        Feature.EMOTE: Level.FULL,
+        Feature.MEMBERSHIP: Level.FULL,
+        Feature.SUBJECT: Level.FULL,
+    },
 )
 
 

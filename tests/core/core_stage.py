@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bridge.attendance.gaps import Gaps
-from bridge.contract import Capabilities, Level, Outgoing, Sent
+from bridge.contract import Capabilities, Feature, Level, Outgoing, Sent
 from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.own_copies import OwnCopies
@@ -31,7 +31,11 @@ DOCTOR = Author(MATRIX, "@doctor:example.org", "Dr. Demir")
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 EVERYTHING = Capabilities(
-    own_names=True, max_text=60_000, membership=Level.FULL, subject=Level.FULL
+    own_names=True,
+    max_text=60_000,
+    captions=True,
+    shows=dict.fromkeys(Feature, Level.FULL),
+    hears=dict.fromkeys(Feature, Level.FULL),
 )
 TALK_ONLY = Capabilities(own_names=True, max_text=60_000)
 

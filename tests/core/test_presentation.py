@@ -8,12 +8,13 @@ from core_stage import ANNA, DOCTOR, NAMES, ROOM, START, WARD_A, WARD_B, joined,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contract import Capabilities, Level, Outgoing
+from bridge.contract import Capabilities, Feature, Level, Outgoing
 from bridge.flow.presentation import delivery_key, present, shown_name, split
 from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
 
-WIDE = Capabilities(own_names=True, max_text=60_000)
-NO_NAMES = Capabilities(own_names=False, max_text=60_000)
+EMOTES = {Feature.EMOTE: Level.FULL}
+WIDE = Capabilities(own_names=True, max_text=60_000, shows=EMOTES)
+NO_NAMES = Capabilities(own_names=False, max_text=60_000, shows=EMOTES)
 
 
 def shown(event: Deliverable, capabilities: Capabilities = WIDE) -> list[Outgoing]:
@@ -111,7 +112,7 @@ def test_the_name_stands_before_a_text_where_authors_have_none() -> None:
 
 def test_what_somebody_does_is_shown_as_such_or_marked() -> None:
     waves = replace(said(1, text="waves"), emote=True)
-    no_emotes = replace(WIDE, emote=Level.OTHERWISE)
+    no_emotes = replace(WIDE, shows={})
     for capabilities, text, emote in (
         (WIDE, "waves", True),
         (no_emotes, "* waves", False),

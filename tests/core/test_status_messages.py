@@ -20,7 +20,7 @@ from core_stage import (
 from sqlalchemy import text
 from status_stage import Clock, Stage, TalkingRoom
 
-from bridge.contract import Capabilities, Health, Level, Refused, Unreachable
+from bridge.contract import Capabilities, Feature, Health, Level, Refused, Unreachable
 from bridge.model import Direction, SubjectChanged
 from bridge.status.notifier import Verdict
 from bridge.status.picture import Telling
@@ -311,7 +311,9 @@ async def test_a_message_late_for_one_network_and_given_up_for_another_shows_bot
 async def test_a_topic_that_a_network_refuses_is_told_in_the_room(
     stage: Stage, room: TalkingRoom, hospital_b: ScriptedOutlet
 ) -> None:
-    hospital_b.shows = Capabilities(own_names=True, max_text=1000, subject=Level.FULL)
+    hospital_b.shows = Capabilities(
+        own_names=True, max_text=1000, shows={Feature.SUBJECT: Level.FULL}
+    )
     hospital_b.script.append(Refused("Only moderators may change the subject."))
     await stage.core.receive(SubjectChanged(ROOM, DOCTOR, START, "Ward 3", "$topic"))
     await all_settled(stage)

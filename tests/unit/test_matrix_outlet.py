@@ -18,7 +18,7 @@ from matrix_fakes import (
     refusal,
 )
 
-from bridge.contract import Level, Outgoing, Refused, Sent, Unreachable
+from bridge.contract import Feature, Outgoing, Refused, Sent, Unreachable
 from bridge.errors import StoreError
 from bridge.matrix import ghosts as ghosts_module
 from bridge.matrix.ghost_ids import GhostIds
@@ -29,7 +29,6 @@ from bridge.model import (
     Author,
     Deliverable,
     Joined,
-    Kind,
     Left,
     Message,
     Place,
@@ -450,4 +449,6 @@ def test_it_declares_what_it_can(scene: Scene) -> None:
     can = scene.outlet.capabilities(ROOM)
     assert can.own_names
     assert can.max_text == 30_000
-    assert {can.level(kind) for kind in Kind if kind is not Kind.ROSTER} == {Level.FULL}
+    assert can.does(Feature.EMOTE)
+    assert can.does(Feature.MEMBERSHIP)
+    assert can.does(Feature.SUBJECT)
