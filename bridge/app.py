@@ -42,6 +42,7 @@ from bridge.matrix.server import AppserviceServer
 from bridge.model import MATRIX, Place
 from bridge.operations.console import Console, Instruments
 from bridge.operations.metrics import Metrics, own_version
+from bridge.operations.patience import patiently
 from bridge.operations.pulse import Pulse
 from bridge.operations.retention import Retention
 from bridge.operations.systemd import Systemd
@@ -81,9 +82,9 @@ async def run(loaded: LoadedConfig) -> None:
             metrics = Metrics((MATRIX, *loaded.networks))
             vitals = Vitals(opened, metrics.transacted)
             database = vitals.database
-            await database.claim()
-            await database.run(upgrade)
-            crashed = await database.run(runs.begin)
+            await patiently(database.claim, systemd)
+            await patiently(lambda: database.run(upgrade), systemd)
+            crashed = await patiently(lambda: database.run(runs.begin), systemd)
             if crashed:
                 log.info("last_run_ended_early", consequence="what is in doubt is looked up first")
             in_order = await _bridge(loaded, Instruments(metrics, vitals, systemd), crashed=crashed)
@@ -219,10 +220,11 @@ class _Parts:
 
     async def prepare(self, loaded: LoadedConfig) -> None:
         """Bring the database and the configuration together, before anything runs."""
-        await self.database.run(self.relay.resume)
-        await self.portals.configure(_wanted(loaded))
-        await self.lanes.resume()
-        await self.database.run(self.console.backlog.load)
+        wanted, systemd = _wanted(loaded), self.console.instruments.systemd
+        await patiently(lambda: self.database.run(self.relay.resume), systemd)
+        await patiently(lambda: self.portals.configure(wanted), systemd)
+        await patiently(self.lanes.resume, systemd)
+        await patiently(lambda: self.database.run(self.console.backlog.load), systemd)
         follow = (self.lanes.follow, self.groups.follow, self.rooms.follow)
         for watcher in (*follow, self.console.backlog.follow, self.status.messages.follow):
             self.portals.watch(watcher)

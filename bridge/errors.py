@@ -28,6 +28,10 @@ class StoreError(ConsiliumError):
     """The database can't be opened, migrated or written. Told to the admin."""
 
 
+class StoreUnavailableError(StoreError):
+    """The database can't be used now: it is away, locked, or its disk is full. It may come back."""
+
+
 class UnstorableError(StoreError):
     """The database works, but refuses what it was given: trying that again is of no use."""
 

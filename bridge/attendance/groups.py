@@ -3,15 +3,23 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
 
 from bridge.clock import from_milliseconds
 from bridge.contract import NEVER_HEARD, CatchUp, Feature, Network
+from bridge.errors import StoreError
 from bridge.flow.codec import decode
 from bridge.flow.presentation import shown_name
 from bridge.model import Author, Kind, Message, Place
 from bridge.portals.service import Link, Portal, PortalIndex
 from bridge.store import members, messages
 from bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 2.0
 
 _Present = Mapping[int, Mapping[members.MemberKey, Author]]
 
@@ -31,6 +39,7 @@ class Groups:
         networks: the running networks by id.
         network_names: how people call each network.
         limits: how much of what was missed in a group is to be fetched.
+        retry: seconds to wait after the database failed.
     """
 
     def __init__(
@@ -39,11 +48,14 @@ class Groups:
         networks: Mapping[str, Network],
         network_names: Mapping[str, str],
         limits: Callable[[Place], CatchUp] = lambda _: NEVER_HEARD,
+        *,
+        retry: float = _RETRY_SECONDS,
     ) -> None:
         self._database = database
         self._networks = networks
         self._network_names = network_names
         self._limits = limits
+        self._retry = retry
         self._open: dict[tuple[str, str], _Taken] = {}
         self._index = PortalIndex()
         self._changed = asyncio.Event()
@@ -54,15 +66,16 @@ class Groups:
         self._changed.set()
 
     async def run(self) -> None:
-        """Act on changes until cancelled.
-
-        Raises:
-            StoreError: the database failed.
-        """
+        """Act on changes until cancelled. While the database fails, it is asked again."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._settle(self._index)
+            try:
+                await self._settle(self._index)
+            except StoreError as error:
+                log.warning("waiting_for_database", reason=str(error))
+                self._changed.set()
+                await asyncio.sleep(self._retry)
 
     async def _settle(self, index: PortalIndex) -> None:
         wanted = {

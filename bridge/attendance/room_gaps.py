@@ -18,7 +18,7 @@ import structlog
 from bridge.attendance.gaps import Gaps
 from bridge.clock import from_milliseconds, milliseconds
 from bridge.contract import CatchUp, Missed, Unreachable
-from bridge.errors import ConsiliumError
+from bridge.errors import ConsiliumError, StoreError
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix.raw import JsonObject, text_at
@@ -97,7 +97,7 @@ class RoomGaps:
             room_id, before = await self._asked.get()
             try:
                 await self._close(room_id, before)
-            except Unreachable as error:
+            except (Unreachable, StoreError) as error:
                 log.info("gap_not_looked_for", room=room_id, reason=str(error))
                 asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.look, room_id, before)
             except ConsiliumError as error:

@@ -49,6 +49,10 @@ class Systemd:
         """Whether there is anyone to tell."""
         return self._socket is not None
 
+    def starts_later(self, sentence: str, seconds: float) -> None:
+        """Say why the start takes its time, and ask for so many seconds more."""
+        self.tell(STATUS=sentence, EXTEND_TIMEOUT_USEC=str(round(seconds * 1_000_000)))
+
     def tell(self, **words: str) -> None:
         """Send words, as in `tell(READY="1", STATUS="All is well.")`. Never raises or waits."""
         if self._socket is None:

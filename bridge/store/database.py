@@ -7,20 +7,23 @@ statement, which cost 1.3 ms of CPU for each relayed message where this costs 0.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, Protocol, TypeVar
+from typing import IO, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, text
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import Connection, create_engine, event, exc, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.errors import StoreError, UnstorableError
+from bridge.errors import StoreError, StoreUnavailableError, UnstorableError
 
 T = TypeVar("T")
 
@@ -30,7 +33,25 @@ _ADVISORY_LOCK = 0x636F6E73  # "cons"; one bridge per PostgreSQL database
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: data, constraints, limits
 _UNSTORABLE_STATES = ("22", "23", "54")
+# Same page: refused log-ins, missing databases and tables, missing rights; all else may pass
+_LASTING_STATES = ("0A", "28", "3D", "3F", "42")
+_POSTGRES_FAULTS = (
+    SQLAlchemyError,
+    OSError,
+    TimeoutError,
+    # SQLAlchemy translates none of those that come while a connection is made or looked at
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+_DRIVER_PUZZLED = (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.ProtocolError)
+"""A connection that ended while it was spoken to: what the driver says then is about itself."""
+_PASSED_ON = (DBAPIError, exc.TimeoutError)  # what SQLAlchemy raises else is a fault of the bridge
 _POSTGRES_OPTIONS = {"host", "passfile", "port", "ssl", "sslmode", "target_session_attrs"}
+_LOCKED: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_OF_THE_DISK: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_PRIMARY_CODE: Final = 0xFF  # https://sqlite.org/rescode.html: an extended code's last byte
 _SESSION = {
     "application_name": "consilium",
     # A bridge whose machine vanished must not hold its claim for two hours
@@ -50,6 +71,7 @@ class Database(Protocol):
 
         Raises:
             UnstorableError: the database runs, but refuses what `work` gave it.
+            StoreUnavailableError: the database failed, and may be well again later.
             StoreError: the database failed; nothing of `work` is stored, as far as can be told:
                 when a connection breaks during a commit, all of it may be.
         """
@@ -59,7 +81,8 @@ class Database(Protocol):
         """Make this process the only bridge on this database, until `close`.
 
         Raises:
-            StoreError: another bridge runs on it.
+            StoreUnavailableError: the database failed, and may be well again later.
+            StoreError: another bridge runs on it, or it can't be used at all.
         """
         ...
 
@@ -119,11 +142,22 @@ class _SqliteDatabase:
         except (IntegrityError, DataError) as error:
             raise _refused(error) from None
         except DBAPIError as error:
-            raise StoreError(
-                f"The database {self._path} failed: {_reason(error)}.",
-                "Check that its folder exists, that the disk is not full, and that the bridge's "
-                "user may write there.",
-            ) from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: DBAPIError) -> StoreError:
+        sentence = f"The database {self._path} failed: {_reason(error)}."
+        code = getattr(_cause(error), "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code in _LOCKED:
+            advice = "Another program holds it, such as a backup or sqlite3: let that end."
+            return StoreUnavailableError(sentence, advice)
+        if code in _OF_THE_DISK:
+            advice = "Check its disk, and make room there if it is full."
+            return StoreUnavailableError(sentence, advice)
+        return StoreError(
+            sentence,
+            "Check that its folder exists, that the disk is not full, and that the bridge's "
+            "user may write there.",
+        )
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         # BEGIN and COMMIT by hand, on a connection that stays: handing one out of SQLAlchemy's
@@ -139,9 +173,19 @@ class _SqliteDatabase:
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-                connection.exec_driver_sql("ROLLBACK")
+                self._roll_back(connection)
             raise
         return found
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError:
+            # Still in that transaction, it could begin no other: the next one gets a new connection
+            connection.invalidate()
+            connection.close()
+            self._connection = None
+            raise
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -149,18 +193,25 @@ class _SqliteDatabase:
         self._engine.dispose()
 
     async def claim(self) -> None:
+        if self._claim is not None:
+            return
         lock = self._path.with_name(self._path.name + ".lock")
         try:
-            self._claim = lock.open("w")
-            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with ExitStack() as stack:
+                file = stack.enter_context(lock.open("w"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._claim = file
+                stack.pop_all()
         except BlockingIOError as error:
             raise StoreError(
                 f"Another bridge is running on the database {self._path}.", "Stop it first."
             ) from error
         except OSError as error:
+            sentence = f"The file {lock} can't be written: {error.strerror}."
+            if error.errno in _FULL:
+                raise StoreUnavailableError(sentence, "Make room on its disk.") from error
             raise StoreError(
-                f"The file {lock} can't be written: {error.strerror}.",
-                "Give the bridge's user write access to the database's folder.",
+                sentence, "Give the bridge's user write access to the database's folder."
             ) from error
 
     async def close(self) -> None:
@@ -203,32 +254,55 @@ class _PostgresDatabase:
             },
         )
         self._claim: AsyncConnection | None = None
+        self._claim_ended: Callable[[], bool] = lambda: False
+        self._claiming = asyncio.Lock()
 
     async def run(self, work: Callable[[Connection], T]) -> T:
+        if self._claim_ended():
+            await self._claim_again()
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except _POSTGRES_FAULTS as error:
             raise self._failed(error) from error
 
     async def claim(self) -> None:
+        if self._claim is not None:
+            return
         try:
-            self._claim = await self._engine.connect()
-            taken = await self._claim.scalar(
-                text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}
-            )
-            await self._claim.commit()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            async with AsyncExitStack() as stack:
+                connection = await stack.enter_async_context(self._engine.connect())
+                taken = await connection.scalar(
+                    text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}
+                )
+                await connection.commit()
+                if taken:
+                    raw = await connection.get_raw_connection()
+                    self._claim_ended = raw.driver_connection.is_closed  # type: ignore[union-attr]
+                    self._claim = connection
+                    stack.pop_all()
+        except _POSTGRES_FAULTS as error:
             raise self._failed(error) from error
         if not taken:
             raise StoreError(
                 f"Another bridge is running on the database {self._shown}.", "Stop it first."
             )
 
+    async def _claim_again(self) -> None:
+        """PostgreSQL was restarted, or the connection cut: the claim ended with its session."""
+        async with self._claiming:
+            if not self._claim_ended():
+                return
+            if self._claim is not None:
+                with suppress(*_POSTGRES_FAULTS):
+                    await self._claim.close()
+                self._claim = None
+            await self.claim()
+
     async def close(self) -> None:
         if self._claim is not None:
             # The server would notice the end of a connection only a moment later
-            with suppress(SQLAlchemyError, OSError, TimeoutError):
+            with suppress(*_POSTGRES_FAULTS):
                 await self._claim.scalar(
                     text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK}
                 )
@@ -236,9 +310,13 @@ class _PostgresDatabase:
         await self._engine.dispose()
 
     def _failed(self, error: Exception) -> StoreError:
-        if (getattr(_cause(error), "sqlstate", None) or "")[:2] in _UNSTORABLE_STATES:
+        state = (getattr(_cause(error), "sqlstate", None) or "")[:2]
+        if state in _UNSTORABLE_STATES:
             raise _refused(error) from None
-        return StoreError(
+        ours = isinstance(error, SQLAlchemyError) and not isinstance(error, _PASSED_ON)
+        ours = ours or isinstance(error, asyncpg.ClientConfigurationError)
+        kind = StoreError if ours or state in _LASTING_STATES else StoreUnavailableError
+        return kind(
             f"The database {self._shown} failed: {_reason(error)}.",
             "Check that PostgreSQL runs there and lets this user in.",
         )
@@ -258,7 +336,10 @@ def _refused(error: Exception) -> UnstorableError:
 
 
 def _reason(error: Exception) -> str:
-    match cause := _cause(error):
+    cause = _cause(error)
+    if type(cause.__cause__ or cause) in _DRIVER_PUZZLED:
+        return "the connection broke"
+    match cause:
         case TimeoutError():
             return "it does not answer"
         case OSError(errno=int(number)) if number > 0:

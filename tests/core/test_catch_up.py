@@ -31,6 +31,7 @@ from bridge.attendance.gaps import Gaps
 from bridge.attendance.groups import Groups
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import CatchUp, Missed
+from bridge.errors import StoreUnavailableError
 from bridge.flow.presentation import delivery_key
 from bridge.flow.relay import Unreadable
 from bridge.health import HealthBoard
@@ -63,7 +64,8 @@ class OpenedNetwork(ScriptedOutlet):
 async def opened(core: Core, limits: Callable[[Place], CatchUp] = lambda _: CatchUp()) -> CatchUp:
     """How the ward of hospital A is opened."""
     network = OpenedNetwork()
-    groups = Groups(core.database, {"hospital-a": network}, NAMES, limits)  # type: ignore[dict-item]
+    networks = {"hospital-a": network}
+    groups = Groups(core.database, networks, NAMES, limits, retry=0.001)  # type: ignore[arg-type]
     groups.follow(PortalIndex(), core.portals.index)
     running = asyncio.create_task(groups.run())
     try:
@@ -76,6 +78,22 @@ async def opened(core: Core, limits: Callable[[Place], CatchUp] = lambda _: Catc
 async def test_a_group_that_was_never_listened_to_gets_no_history(core: Core) -> None:
     await core.receive(said(1, ROOM, DOCTOR))
     assert (await opened(core)).since is None
+
+
+async def test_groups_are_opened_once_the_database_works(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await core.receive(roster(ANNA))
+    works, faults = core.database.run, [StoreUnavailableError("It is away.") for _ in range(3)]
+
+    async def fail_at_first(work: Callable[[Connection], object]) -> object:
+        if faults:
+            raise faults.pop()
+        return await works(work)
+
+    monkeypatch.setattr(core.database, "run", fail_at_first)
+    assert await opened(core) == CatchUp(START, begun=START)
+    assert not faults
 
 
 async def test_a_group_goes_on_from_when_it_was_last_entered(core: Core) -> None:

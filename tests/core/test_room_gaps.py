@@ -15,7 +15,7 @@ from bridge.attendance.gaps import Gaps
 from bridge.attendance.room_gaps import RoomGaps, Sources
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import CatchUp, Missed, Unreachable
-from bridge.errors import HomeserverError
+from bridge.errors import HomeserverError, StoreUnavailableError
 from bridge.flow.relay import Unreadable
 from bridge.model import Joined, Message, Place, SubjectChanged
 from bridge.store.portals import note_room_heard, room_heard
@@ -266,15 +266,16 @@ async def test_topics_and_traces_are_handed_over_but_neither_members_nor_old_com
     assert await scene.core.database.run(_copies(scene.number)) == {"m2", "m3", "m6"}
 
 
-async def test_a_homeserver_that_is_away_is_asked_again(
+async def test_a_homeserver_or_a_database_that_is_away_is_asked_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.attendance.room_gaps._RETRY_SECONDS", 0.01)
     await scene.heard(NOW - timedelta(hours=1))
     scene.room.add(1)
-    scene.room.faults = [Unreachable("away"), Unreachable("away")]
+    scene.room.faults = [Unreachable("away"), StoreUnavailableError("The database is away.")]
     await scene.look()
     assert scene.relayed == texts(1)
+    assert scene.told == []
 
 
 async def test_a_room_that_can_not_be_read_is_told(scene: Scene) -> None:

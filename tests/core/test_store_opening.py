@@ -3,8 +3,8 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from traceback import format_exception
 
@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 
 import bridge.store.database
-from bridge.errors import StoreError, UnstorableError
+from bridge.errors import StoreError, StoreUnavailableError, UnstorableError
 from bridge.model import Place
 from bridge.store import places, tables
 from bridge.store.database import Database, open_database
@@ -128,9 +128,15 @@ async def _refusal(url: str, password: str | None = None) -> StoreError:
     return refusal.value
 
 
+async def _lasting_refusal(url: str, password: str | None = None) -> StoreError:
+    refusal = await _refusal(url, password)
+    assert not isinstance(refusal, StoreUnavailableError)
+    return refusal
+
+
 async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/missing/consilium.db"
-    assert "unable to open database file" in str(await _refusal(url))
+    assert "unable to open database file" in str(await _lasting_refusal(url))
     async with open_database(url) as database:
         with pytest.raises(StoreError, match="No such file or directory"):
             await database.claim()
@@ -143,7 +149,7 @@ async def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     path.write_text("these are notes, and not at all a database " * 100)
-    assert "file is not a database" in str(await _refusal(f"sqlite:///{path}"))
+    assert "file is not a database" in str(await _lasting_refusal(f"sqlite:///{path}"))
 
 
 async def test_a_file_that_can_only_be_read_is_told(reachable: Path) -> None:
@@ -182,7 +188,7 @@ async def test_a_lock_that_is_never_given_back_is_told_and_got_over(
         await database.run(upgrade)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="database is locked"):
+        with pytest.raises(StoreUnavailableError, match="database is locked"):
             await database.run(_ask)
         other.close()
         assert await database.run(_ask) == 1
@@ -197,11 +203,28 @@ async def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'consilium.db'}") as database:
         await database.run(upgrade)
         await database.run(lambda c: c.exec_driver_sql("PRAGMA max_page_count=40"))
-        with pytest.raises(StoreError, match="database or disk is full") as refusal:
+        with pytest.raises(StoreUnavailableError, match="database or disk is full"):
             await database.run(fill)
-        assert not isinstance(refusal.value, UnstorableError)
         await database.run(lambda c: c.exec_driver_sql("PRAGMA max_page_count=100000"))
         await database.run(fill)
+
+
+async def test_a_transaction_that_can_not_even_be_undone_is_got_over(tmp_path: Path) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO meta VALUES ('half', 'done')"))
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        raise LookupError
+
+    def count(connection: Connection) -> int:
+        return int(connection.scalar(text("SELECT count(*) FROM meta")) or 0)
+
+    async with open_database(f"sqlite:///{tmp_path / 'consilium.db'}") as database:
+        await database.run(upgrade)
+        with pytest.raises(StoreError, match="not authorized"):
+            await database.run(work)
+        assert await database.run(count) == 0
 
 
 # --- PostgreSQL ---
@@ -209,7 +232,7 @@ async def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
 
 async def test_a_wrong_password_is_told(postgres: Postgres) -> None:
     url = f"postgresql://{postgres.user}@127.0.0.1:{postgres.port}/postgres"
-    refusal = str(await _refusal(url, "not-the-password"))
+    refusal = str(await _lasting_refusal(url, "not-the-password"))
     assert "password authentication failed" in refusal
     assert "not-the-password" not in refusal
 
@@ -221,7 +244,9 @@ async def test_a_password_given_apart_is_used(postgres: Postgres) -> None:
 
 
 async def test_a_missing_database_is_told(postgres: Postgres) -> None:
-    assert 'database "nowhere" does not exist' in str(await _refusal(postgres.url("nowhere")))
+    assert 'database "nowhere" does not exist' in str(
+        await _lasting_refusal(postgres.url("nowhere"))
+    )
 
 
 async def test_a_port_where_nothing_listens_is_told() -> None:
@@ -230,7 +255,7 @@ async def test_a_port_where_nothing_listens_is_told() -> None:
     assert "Connection refused" in refusal
     assert "secret-word" not in refusal
     async with open_database(url) as database:
-        with pytest.raises(StoreError, match="Connection refused"):
+        with pytest.raises(StoreUnavailableError, match="Connection refused"):
             await database.claim()
 
 
@@ -262,3 +287,72 @@ async def test_a_connection_cut_by_the_server_is_got_over(
                 lambda c: c.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
             )
         assert await database.run(_ask) == 1
+
+
+@asynccontextmanager
+async def ending_at_once() -> AsyncIterator[str]:
+    """What PostgreSQL is like when it is stopped just after it let someone in: it says so, unasked,
+    and hangs up a moment later.
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4) + body
+
+    farewell = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+    settings = (b"server_version\x0016.1\0", b"client_encoding\0UTF8\0")
+    welcome = message(b"R", bytes(4)) + b"".join(message(b"S", each) for each in settings)
+    welcome += message(b"K", bytes(8)) + message(b"Z", b"I")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
+        writer.write(welcome + message(b"E", farewell))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield f"postgresql://someone@127.0.0.1:{port}/consilium?sslmode=disable"
+
+
+async def test_a_server_that_ends_while_it_is_spoken_to_is_told_in_plain_words() -> None:
+    async with ending_at_once() as url, open_database(url) as database:
+        for work in (lambda: database.run(_ask), database.claim):
+            with pytest.raises(StoreUnavailableError) as refusal:
+                await work()
+            assert "switch to state" not in str(refusal.value)
+            assert refusal.value.advice
+
+
+async def test_a_restart_of_the_server_is_got_over_and_the_claim_is_made_anew(
+    reachable: Path,
+) -> None:
+    async with (
+        Postgres(reachable / "restarted") as cluster,
+        open_database(cluster.url()) as first,
+        open_database(cluster.url()) as second,
+    ):
+        await first.claim()
+        await cluster.stop()
+        with pytest.raises(StoreUnavailableError):
+            await first.run(_ask)
+        await cluster.start()
+        assert await first.run(_ask) == 1
+        with pytest.raises(StoreError, match="Another bridge is running"):
+            await second.claim()
+
+
+async def test_a_bridge_whose_claim_another_one_has_taken_does_nothing_more(
+    reachable: Path,
+) -> None:
+    async with (
+        Postgres(reachable / "taken") as cluster,
+        open_database(cluster.url()) as first,
+        open_database(cluster.url()) as second,
+    ):
+        await first.claim()
+        await cluster.restart()
+        await second.claim()
+        with pytest.raises(StoreError, match="Another bridge is running"):
+            await first.run(_ask)
