@@ -1,71 +1,40 @@
 """From raw Matrix events to what the bridge can speak of.
 
-Pure, and hardened: a raw event may be JSON of any shape, and none makes this raise. Formats are
-those of https://spec.matrix.org/v1.19/client-server-api/#room-event-format.
+Hardened: a raw event may be JSON of any shape, and none makes this raise. Formats are those of
+https://spec.matrix.org/v1.19/client-server-api/#room-event-format.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import Callable
 from typing import Final
 
-from bridge.bot.ports import Told
 from bridge.matrix.ghost_ids import GhostIds
-from bridge.matrix.hearing import Hearing, is_edit
+from bridge.matrix.hearing import Hearing
 from bridge.matrix.raw import JsonObject, object_at, text_at
-from bridge.model import (
-    MATRIX,
-    Author,
-    Joined,
-    Left,
-    Message,
-    Place,
-    Renamed,
-    SubjectChanged,
+from bridge.matrix.reading import acts, changes, polls, state
+from bridge.matrix.reading.findings import (
+    Conversion,
+    Head,
+    Ignored,
+    Unreadable,
+    Why,
+    is_redacted,
+    time_of,
 )
+from bridge.matrix.reading.mentions import People
+from bridge.matrix.reading.messages import message
+from bridge.matrix.reading.relations import relation_of
+from bridge.model import MATRIX, Author, Edited, Message, Place
 
+__all__ = ["Conversion", "Converter", "Ignored", "Unreadable", "Why"]
 
-class Why(StrEnum):
-    """Why an event is nothing to carry."""
+_Read = Callable[[Head, JsonObject, JsonObject], Conversion]
 
-    OWN = "the bridge itself made it"
-    OTHER_TYPE = "events of its type are not carried"
-    REDACTED = "it was deleted"
-    COMMAND_EDITED = "it is a command that was edited: those are not run again"
-    UNCHANGED = "it changes nothing that can be seen elsewhere"
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """An event that is understood and rightly not carried."""
-
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An event that should be carried and can't; it must leave a trace.
-
-    `room_id` and `event_id` are empty where even they can't be told.
-    """
-
-    room_id: str
-    event_id: str
-    reason: str
-
-
-Conversion = Message | Joined | Left | Renamed | SubjectChanged | Told | Ignored | Unreadable
-
-_LABELS: Final = {
-    "m.image": "image",
-    "m.file": "file",
-    "m.audio": "audio",
-    "m.video": "video",
-    "m.location": "location",
+_OF_THE_ROOM: Final[dict[str, _Read]] = {
+    "m.room.topic": state.topic,
+    "m.room.name": state.title,
+    "m.room.avatar": state.avatar,
 }
-_OLDEST_MS: Final = 0
-_LATEST_MS: Final = 253_402_300_799_000
-"""The last second of the year 9999, the latest that a datetime can hold."""
+"""State of which a room has one each."""
 
 
 class Converter:
@@ -74,11 +43,35 @@ class Converter:
     Args:
         ids: tells who is a ghost.
         hearing: tells what is said to the bot; without it, everything is for everyone.
+        known: finds the author behind a ghost whose id does not tell it.
     """
 
-    def __init__(self, ids: GhostIds, hearing: Hearing | None = None) -> None:
+    def __init__(
+        self,
+        ids: GhostIds,
+        hearing: Hearing | None = None,
+        known: Callable[[str], Author | None] | None = None,
+    ) -> None:
         self._ids = ids
         self._hearing = hearing
+        self._people = People(ids, known)
+        self._polls = polls.Polls()
+        self._readers: dict[str, _Read] = {
+            "m.room.message": self._said,
+            "m.sticker": self._said,
+            "m.room.member": self._membership,
+            "m.reaction": changes.reaction,
+            "m.room.redaction": changes.redaction,
+            "m.room.encrypted": _encrypted,
+            **dict.fromkeys(polls.STARTS, self._poll_started),
+            **dict.fromkeys(polls.RESPONSES, self._poll_voted),
+            **dict.fromkeys(polls.ENDS, _poll_ended),
+        }
+
+    @property
+    def people(self) -> People:
+        """Tells who the users are that messages name."""
+        return self._people
 
     def convert(self, raw: JsonObject) -> Conversion:
         """What a raw event says."""
@@ -86,174 +79,93 @@ class Converter:
         if isinstance(sender, str) and self._ids.owns(sender) and not _puts_out_another(raw):
             return Ignored(Why.OWN)
         room_id, event_id = text_at(raw, "room_id"), text_at(raw, "event_id")
-        time = _time(raw.get("origin_server_ts"))
+        time = time_of(raw.get("origin_server_ts"))
         if not (room_id and event_id and isinstance(sender, str) and sender and time):
             return Unreadable(room_id, event_id, "its room, id, sender or time is missing")
-        return self._read(_Head(Place(MATRIX, room_id), event_id, sender, time), raw)
+        head = Head(Place(MATRIX, room_id), event_id, sender, time)
+        kind = text_at(raw, "type")
+        read = self._readers.get(kind)
+        if read is None and raw.get("state_key") == "":
+            read = _OF_THE_ROOM.get(kind)
+        if read is not None:
+            return read(head, raw, object_at(raw, "content"))
+        return _other(head, kind, raw)
 
-    def _read(self, head: "_Head", raw: JsonObject) -> Conversion:
-        content = object_at(raw, "content")
-        match raw.get("type"):
-            case "m.room.message" | "m.sticker":
-                return self._said(_message(head, raw, content), content)
-            case "m.room.member":
-                return self._membership(head, raw, content)
-            case "m.room.topic" if raw.get("state_key") == "":
-                return _topic(head, raw, content)
-            case "m.room.encrypted":
-                return head.unreadable("it is encrypted, and the bridge can't read encrypted rooms")
-        return Ignored(Why.OTHER_TYPE)
-
-    def _said(self, found: Conversion, content: JsonObject) -> Conversion:
+    def _said(self, head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
         """What was said, to everyone or to the bot."""
-        if self._hearing is None or not isinstance(found, Message):
+        found = message(head, raw, content, self._people)
+        if self._hearing is None:
             return found
-        if is_edit(content):
-            edited = self._hearing.was_told(found, content)
-            return Ignored(Why.COMMAND_EDITED) if edited else found
-        return self._hearing.told(found, content) or found
+        match found:
+            case Message():
+                return self._hearing.told(found, content) or found
+            case Edited():
+                said = Message(head.place, head.id, head.author, head.time, found.text)
+                told = self._hearing.was_told(said, content)
+                return Ignored(Why.COMMAND_EDITED) if told else found
+        return found
 
-    def _membership(self, head: "_Head", raw: JsonObject, content: JsonObject) -> Conversion:
-        """https://spec.matrix.org/v1.19/client-server-api/#mroommember."""
+    def _membership(self, head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
         user_id = raw.get("state_key")
         if not isinstance(user_id, str) or not user_id:
             return head.unreadable("it does not say whose membership it is")
         if self._ids.owns(user_id):
             return Ignored(Why.OWN)
-        before = _previous(raw)
-        match content.get("membership"):
-            case "join":
-                return _arrival(head, user_id, before, content)
-            case "leave" | "ban" if text_at(before, "membership") in {"join", ""}:
-                author = _member(user_id, before)
-                return Left(
-                    head.place, author, head.time, _parting(head, user_id, content), head.id
-                )
-            case "leave" | "ban" | "invite" | "knock":
-                return Ignored(Why.UNCHANGED)
-        return head.unreadable("its membership is none of those there are")
+        return state.membership(head, user_id, raw, content)
+
+    def _poll_started(self, head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
+        if is_redacted(raw):
+            return Ignored(Why.REDACTED)
+        relation = relation_of(content)
+        if relation.edits is not None:
+            fresh = object_at(content, "m.new_content")
+            text = self._polls.started(relation.edits, fresh)
+        else:
+            text = self._polls.started(head.id, content)
+        if not text:
+            return head.unreadable("it has no question")
+        if relation.edits is not None:
+            return Edited(head.place, head.author, head.time, relation.edits, text, id=head.id)
+        return Message(
+            head.place, head.id, head.author, head.time, text,
+            reply_to=relation.reply_to, topic=relation.topic,
+        )  # fmt: skip
+
+    def _poll_voted(self, head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
+        poll_id = polls.poll_of(content)
+        if is_redacted(raw):
+            return Ignored(Why.REDACTED)
+        if poll_id is None:
+            return head.unreadable("it does not say which poll it is about")
+        return head.act(self._polls.voted(poll_id, content), poll_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What every event has."""
-
-    place: Place
-    id: str
-    sender: str
-    time: datetime
-
-    @property
-    def author(self) -> Author:
-        return Author(MATRIX, self.sender)
-
-    def unreadable(self, reason: str) -> Unreadable:
-        return Unreadable(self.place.id, self.id, reason)
-
-
-def _time(given: object) -> datetime | None:
-    """Milliseconds since the epoch as a time; a federated server may claim any."""
-    if not isinstance(given, int) or isinstance(given, bool):
-        return None
-    return datetime.fromtimestamp(max(_OLDEST_MS, min(given, _LATEST_MS)) / 1000, UTC)
-
-
-def _redacted(raw: JsonObject) -> bool:
-    return bool(object_at(raw, "unsigned").get("redacted_because"))
-
-
-# --- messages -----------------------------------------------------------------------------------
-
-
-def _message(head: _Head, raw: JsonObject, content: JsonObject) -> Conversion:
-    if _redacted(raw):
+def _encrypted(head: Head, raw: JsonObject, _content: JsonObject) -> Conversion:
+    if is_redacted(raw):
         return Ignored(Why.REDACTED)
-    if raw.get("type") == "m.sticker":
-        content = {**content, "msgtype": "m.sticker"}
-    text = _edited_text(content) or _text(content)
-    if not text:
-        return head.unreadable("it has no text")
-    emote = content.get("msgtype") == "m.emote"
-    return Message(head.place, head.id, head.author, head.time, text, emote)
+    return head.unreadable("it is encrypted, and the bridge can't read encrypted rooms")
 
 
-def _edited_text(content: JsonObject) -> str:
-    """The new text of an edit, marked as one, until edits themselves can be carried.
-
-    https://spec.matrix.org/v1.19/client-server-api/#event-replacements
-    """
-    if not is_edit(content):
-        return ""
-    text = _text(object_at(content, "m.new_content"))
-    return f"(edited) {text}" if text else ""
+def _poll_ended(head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
+    if is_redacted(raw):
+        return Ignored(Why.REDACTED)
+    text = polls.ended(content)
+    poll_id = polls.poll_of(content)
+    return Message(head.place, head.id, head.author, head.time, text, reply_to=poll_id)
 
 
-def _text(content: JsonObject) -> str:
-    """The text of a message of any type, such that none vanishes.
-
-    What can't be carried yet is named in brackets; since v1.10 `body` is a caption where there is
-    a `filename` beside it. Unknown types have a fallback in their body.
-    https://spec.matrix.org/v1.19/client-server-api/#media-captions
-    """
-    body, msgtype = text_at(content, "body"), content.get("msgtype")
-    if msgtype == "m.sticker":
-        return f"[sticker] {body}".rstrip()
-    label = _LABELS.get(msgtype) if isinstance(msgtype, str) else None
-    if label is None:
-        return body if body.strip() else ""
-    name = text_at(content, "filename") or body
-    lines = [f"[{label}] {name} {text_at(content, 'geo_uri')}".rstrip()]
-    if body and body != name:
-        lines.append(body)
-    return "\n".join(lines)
-
-
-# --- state --------------------------------------------------------------------------------------
+def _other(head: Head, kind: str, raw: JsonObject) -> Conversion:
+    if kind in acts.BETWEEN_CLIENTS:
+        return Ignored(Why.BETWEEN_CLIENTS)
+    tell = acts.TOLD.get(kind)
+    if tell is None:
+        return Ignored(Why.OTHER_TYPE)
+    if is_redacted(raw):
+        return Ignored(Why.REDACTED)
+    line = tell(object_at(raw, "content"))
+    return Ignored(Why.OTHER_TYPE) if line is None else head.act(line)
 
 
 def _puts_out_another(raw: JsonObject) -> bool:
     """Whether someone else's membership is changed: if the bot removes a doctor, they are gone."""
     return raw.get("type") == "m.room.member" and raw.get("state_key") != raw.get("sender")
-
-
-def _previous(raw: JsonObject) -> JsonObject:
-    """The content that this state event replaced.
-
-    It is in `unsigned` by the specification; Synapse once put it beside the content.
-    """
-    return object_at(object_at(raw, "unsigned"), "prev_content") or object_at(raw, "prev_content")
-
-
-def _member(user_id: str, content: JsonObject) -> Author:
-    name = text_at(content, "displayname")
-    return Author(MATRIX, user_id, name, text_at(content, "avatar_url") or None)
-
-
-def _arrival(
-    head: _Head, user_id: str, before: JsonObject, content: JsonObject
-) -> Joined | Renamed | Ignored:
-    author = _member(user_id, content)
-    if text_at(before, "membership") != "join":
-        return Joined(head.place, author, head.time, head.id)
-    if author == _member(user_id, before):
-        return Ignored(Why.UNCHANGED)
-    return Renamed(head.place, author, head.time, head.id)
-
-
-def _parting(head: _Head, user_id: str, content: JsonObject) -> str:
-    reason = text_at(content, "reason")
-    if head.sender == user_id:
-        return reason
-    banned = content.get("membership") == "ban"
-    done = "banned from the room" if banned else "removed from the room"
-    return f"{done}: {reason}" if reason else done
-
-
-def _topic(head: _Head, raw: JsonObject, content: JsonObject) -> Conversion:
-    """https://spec.matrix.org/v1.19/client-server-api/#mroomtopic."""
-    if _redacted(raw):
-        return Ignored(Why.REDACTED)
-    subject = content.get("topic", "")
-    if not isinstance(subject, str):
-        return head.unreadable("its topic is not text")
-    return SubjectChanged(head.place, head.author, head.time, subject, head.id)

@@ -24,6 +24,7 @@ _LONGEST_NETWORK: Final = 31
 _LONGEST_HASHED: Final = len("@_:") + _LONGEST_NETWORK + len(_HASH_MARK) + _HASH_BYTES * 8 // 5
 
 _SPECIAL = re.compile(rb"[^a-z0-9./+-]")
+_ESCAPED = re.compile(rb"=(?P<byte>[0-9a-f]{2})|_(?P<letter>[a-z_])")
 
 
 class GhostIds:
@@ -57,6 +58,22 @@ class GhostIds:
             escaped = _hashed(author_id)
         return f"{head}{escaped}{self._end}"
 
+    def author(self, user_id: str) -> tuple[str, str] | None:
+        """The network and id of the author whose ghost this is.
+
+        Returns:
+            None if it is no ghost, or one whose id was too long to be written out.
+        """
+        if not (user_id.startswith(self._start) and user_id.endswith(self._end)):
+            return None
+        network, _, escaped = user_id[len(self._start) : -len(self._end)].partition("_")
+        if escaped.startswith(_HASH_MARK):
+            return None
+        author_id = _unescape(escaped)
+        if author_id is None or self.of(network, author_id) != user_id:
+            return None
+        return network, author_id
+
     def localpart(self, user_id: str) -> str:
         """The name without @ and server, of a user of this homeserver."""
         return user_id[1 : -len(self._end)]
@@ -79,6 +96,23 @@ def _escape_byte(match: re.Match[bytes]) -> bytes:
     if byte == b"_" or byte.isupper():
         return b"_" + byte.lower()
     return b"=%02x" % byte[0]
+
+
+def _unescape(escaped: str) -> str | None:
+    """What was escaped; None if it is none that could have come of it."""
+    if not escaped.isascii():
+        return None
+    found = _ESCAPED.sub(_unescape_byte, escaped.encode("ascii"))
+    try:
+        return found.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+
+
+def _unescape_byte(match: re.Match[bytes]) -> bytes:
+    if (digits := match["byte"]) is not None:
+        return bytes.fromhex(digits.decode("ascii"))
+    return match["letter"].upper()
 
 
 def _hashed(text: str) -> str:

@@ -21,6 +21,11 @@ _MODERATOR: Final = 50
 _HELD: Final = 200
 
 
+def asks_for_retry(sign: str) -> bool:
+    """Whether a reaction with this sign is for the bridge."""
+    return sign.replace(_VARIATION, "") in _SIGNS
+
+
 class Retrying(Protocol):
     """What tries again; see `bridge.delivery.retry.Retries`."""
 
@@ -73,8 +78,9 @@ class RetryReactions:
         if raw.get("type") != "m.reaction":
             return
         relation = object_at(object_at(raw, "content"), "m.relates_to")
-        sign = text_at(relation, "key").replace(_VARIATION, "")
-        if relation.get("rel_type") != "m.annotation" or sign not in _SIGNS:
+        if relation.get("rel_type") != "m.annotation":
+            return
+        if not asks_for_retry(text_at(relation, "key")):
             return
         wish = _Wish(text_at(raw, "room_id"), text_at(relation, "event_id"), text_at(raw, "sender"))
         if not (wish.event_id and wish.sender) or self._ids.owns(wish.sender):

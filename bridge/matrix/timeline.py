@@ -7,17 +7,29 @@ import orjson
 
 from bridge.matrix.client import ActingClient, path_of
 from bridge.matrix.raw import JsonObject, text_at
+from bridge.matrix.reading.acts import TOLD
+from bridge.matrix.reading.polls import ENDS, RESPONSES, STARTS
 
 _FIRST_PAGE: Final = 20
 """Where nothing is missing, the first page tells so."""
 _PAGE: Final = 100
-_FILTER: Final = orjson.dumps(
-    {"types": ["m.room.message", "m.sticker", "m.room.encrypted", "m.room.topic"]}
-).decode()
+_SAID: Final = (
+    "m.room.message",
+    "m.sticker",
+    "m.room.encrypted",
+    "m.room.topic",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.redaction",
+    "m.reaction",
+    *sorted(STARTS | RESPONSES | ENDS),
+    *TOLD,
+)
+_FILTER: Final = orjson.dumps({"types": _SAID}).decode()
 
 
 class Timeline:
-    """Reads what was said, and the topics; not who came and went.
+    """Reads what was said and done, and what became of the room; not who came and went.
 
     Args:
         bot: the bot's client; it must be in the rooms.

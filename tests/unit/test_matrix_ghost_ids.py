@@ -51,6 +51,19 @@ def test_two_authors_never_share_a_ghost(one: tuple[str, str], other: tuple[str,
 @given(NETWORKS, st.text(st.characters(), max_size=12))
 def test_a_short_id_can_be_read_back(network: str, author: str) -> None:
     assert _unescaped(IDS.of(network, author)) == author
+    assert IDS.author(IDS.of(network, author)) == (network, author)
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_no_other_id_names_an_author(rest: str) -> None:
+    user_id = f"@_consilium_{rest}:hospital.test"
+    found = IDS.author(user_id)
+    assert found is None or IDS.of(*found) == user_id
+    assert IDS.author(f"@{rest}:hospital.test") is None or rest.startswith("_consilium_")
+
+
+def test_an_id_that_was_hashed_does_not_tell_its_author() -> None:
+    assert IDS.author(IDS.of("muc", "x" * 1000)) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from bridge.bot.ports import Told
 from bridge.matrix.convert import Conversion, Converter, Ignored, Why
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.hearing import Hearing
-from bridge.model import Message
+from bridge.model import Edited, Message
 
 ANNA = "@anna:hospital.test"
 BOT = "@consilium:hospital.test"
@@ -81,7 +81,7 @@ def test_an_edit_that_makes_a_command_is_neither_run_nor_carried() -> None:
     content = text("* !status", **{"m.new_content": text("!status"), "m.relates_to": relation})
     assert convert(content) == Ignored(Why.COMMAND_EDITED)
     content = text("* all well", **{"m.new_content": text("all well"), "m.relates_to": relation})
-    assert isinstance(convert(content), Message)
+    assert isinstance(convert(content), Edited)
 
 
 def test_in_a_room_that_is_no_portal_everything_is_for_the_bot() -> None:
