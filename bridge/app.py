@@ -31,6 +31,7 @@ from bridge.matrix.avatars import Avatars, Drawable
 from bridge.matrix.client import ActingClient
 from bridge.matrix.connection import Connection
 from bridge.matrix.convert import Converter
+from bridge.matrix.encryption.service import Encryption
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.homeserver import Homeserver
@@ -135,6 +136,7 @@ class _Parts:
     console: Console
     pulse: Pulse
     retention: Retention
+    encryption: Encryption | None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
@@ -152,6 +154,7 @@ class _Parts:
             Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
         )
         bot = ActingClient(connection, config.bot_id, config.bot_id)
+        encryption = await _encryption(loaded, bot, ids, database)
         keep_trying = _keep_trying(loaded)
         status = make_status(
             loaded, bot, database=database, portals=portals, board=board, kept_ms=keep_trying
@@ -185,9 +188,9 @@ class _Parts:
         portal_rooms = PortalRooms(homeserver, rooms, portals, intake, board)
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
-        outlets[MATRIX] = MatrixOutlet(bot, ghosts)
-        echoes = _Echoes(lanes, outlets)
         catching_up = CatchingUp.make(loaded, database, portals, names)
+        outlets[MATRIX] = MatrixOutlet(bot, ghosts, catching_up.past.copies.recorded)
+        echoes = _Echoes(lanes, outlets)
         catching_up.past.gaps.watch(status.unreadable.missed)
         networks = {
             each.id: each.adapter.create(
@@ -209,13 +212,14 @@ class _Parts:
         room_gaps = catching_up.room_gaps(bot, ids, transactions, intake)
         portal_rooms.watch(room_gaps.look)
         doors = console.doors(portal_rooms.ready)
-        server = AppserviceServer(config.appservice, transactions, doors)
+        sink = transactions if encryption is None else await encryption.before(transactions)
+        server = AppserviceServer(config.appservice, sink, doors)
         board.watch(lanes.wake)
         return cls(
             database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
             room_gaps, avatars, helpdesk, status, retry_reactions, server, relay, console,
             Pulse(homeserver.wait_until_up, board),
-            _retention(loaded, database, instruments.metrics),
+            _retention(loaded, database, instruments.metrics), encryption,
         )  # fmt: skip
 
     async def prepare(self, loaded: LoadedConfig) -> None:
@@ -252,6 +256,8 @@ class _Parts:
                 self._start(group, "avatars", self.avatars.run(self.rooms.until_ready))
                 self._start(group, "pulse", self.pulse.run(self.rooms.until_ready))
                 self._start(group, "retention", self.retention.run())
+                if self.encryption is not None:
+                    self._start(group, "encryption", self.encryption.run(self.rooms.until_ready))
                 in_order = await self._until_cancelled()
                 for task in self.tasks:
                     task.cancel()
@@ -286,6 +292,17 @@ class _Echoes:
         """Wait until what may be coming back from this place is known."""
         if not _capabilities(self.outlets, place).knows_own_copies:
             await self.lanes.in_hand(place)
+
+
+async def _encryption(
+    loaded: LoadedConfig, bot: ActingClient, ids: GhostIds, database: Database
+) -> Encryption | None:
+    """What has the bridge take part in encrypted rooms, if the configuration wants that."""
+    settings = loaded.config.encryption
+    if not settings.mode.on:
+        return None
+    directory = loaded.path.absolute().parent
+    return await Encryption.make(settings, directory, bot, ids.owns, database)
 
 
 def _capabilities(outlets: Mapping[str, Outlet], place: Place) -> Capabilities:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
 import orjson
@@ -27,6 +27,22 @@ _TOKEN_IS_ELSEWHERE: Final = "in-the-header"  # noqa: S105 - stands where nio wa
 _UNREADABLE: Final = "The homeserver's answer can't be read."
 
 
+class Seal(Protocol):
+    """Encrypts what is sent to rooms, where they are encrypted."""
+
+    async def seal(
+        self, sender: str, room_id: str, event_type: str, content: JsonObject
+    ) -> tuple[str, JsonObject]:
+        """The type and content to send instead.
+
+        Raises:
+            Denied: the homeserver won't have it.
+            Refused: it may not be sent there.
+            Unreachable: not now.
+        """
+        ...
+
+
 class ActingClient(AsyncClient):  # type: ignore[misc]
     """matrix-nio's client, acting as one user of the application service.
 
@@ -41,19 +57,23 @@ class ActingClient(AsyncClient):  # type: ignore[misc]
         connection: shared by all.
         user_id: whom to act as.
         bot_id: the application service's own user, who needs no assertion.
+        seal: encrypts; without it, everything is sent as it is.
     """
 
-    def __init__(self, connection: Connection, user_id: str, bot_id: str) -> None:
+    def __init__(
+        self, connection: Connection, user_id: str, bot_id: str, seal: Seal | None = None
+    ) -> None:
         super().__init__(connection.url, user_id, config=_CONFIG)
         self.user_id = user_id
         self.access_token = _TOKEN_IS_ELSEWHERE
         self.connection = connection
+        self.seal = seal
         self._bot_id = bot_id
         self._assertion = "" if user_id == bot_id else f"user_id={_quoted(user_id)}"
 
     def acting_as(self, user_id: str) -> Self:
         """The same, as another user."""
-        return type(self)(self.connection, user_id, self._bot_id)
+        return type(self)(self.connection, user_id, self._bot_id, self.seal)
 
     async def call(  # noqa: PLR0913 - what a request is, all but the first two by keyword
         self,
@@ -103,8 +123,11 @@ class ActingClient(AsyncClient):  # type: ignore[misc]
 
         Raises:
             Denied: the homeserver won't.
+            Refused: the room is not encrypted as the configuration requires it.
             Unreachable: it can't now, or can't be reached.
         """
+        if self.seal is not None:
+            event_type, content = await self.seal.seal(self.user_id, room_id, event_type, content)
         path = f"{V3}/rooms/{_quoted(room_id)}/send/{_quoted(event_type)}/{_quoted_once(key)}"
         return _event_id(await self.call("PUT", path, content, ts=ts))
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bridge.store.tables import metadata
+from bridge.store.crypto_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

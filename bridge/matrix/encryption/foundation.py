@@ -1,0 +1,107 @@
+"""What encryption rests on: the key of the installation, and what was kept by it.
+
+Everything that opens a sealed value does it here, before anything is written: so a wrong key is
+told, and nothing is overwritten.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vodozemac import Account as Ratchets
+
+from bridge.config.encryption import Encryption as Settings
+from bridge.errors import ConfigError
+from bridge.matrix.encryption.account import ACCOUNT, Account, Owner
+from bridge.matrix.encryption.cross_signing import RecoveryKey
+from bridge.matrix.encryption.feed import SINCE
+from bridge.matrix.encryption.key_file import make_key, parse_key, read_key
+from bridge.matrix.encryption.ledger import Ledger
+from bridge.matrix.encryption.vault import Vault, WrongKeyError
+from bridge.store import crypto_values
+from bridge.store.database import Database
+
+RECOVERY: Final = "recovery"
+DEVICE: Final = "device"
+
+_CHECK: Final = "check"
+_CHECKED: Final = b"consilium"
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What there is one of. `since`: where an earlier run's feed has come to."""
+
+    vault: Vault
+    ledger: Ledger
+    account: Account
+    recovery: RecoveryKey
+    since: str
+
+
+async def found(settings: Settings, directory: Path, bot_id: str, database: Database) -> Foundation:
+    """Open what was kept, or make it at the first start.
+
+    Args:
+        settings: the section of the configuration.
+        directory: what a relative path of the key's file is taken from.
+        bot_id: the bot's user id.
+        database: where it is kept.
+
+    Raises:
+        ConfigError: the key is missing or wrong.
+        StoreError: the database failed.
+    """
+    values = await database.run(crypto_values.load)
+    path = directory / settings.key_file
+    vault = Vault(_key(settings, path, kept=_CHECK in values))
+    where = "encryption.key" if settings.key else str(path)
+    if _CHECK not in values:
+        values = _new(vault)
+        await database.run(lambda c: crypto_values.save_new(c, values))
+    ledger = Ledger(database)
+    try:
+        return _opened(vault, values, bot_id, ledger)
+    except WrongKeyError as error:
+        raise wrong_key(where) from error
+
+
+def wrong_key(where: str) -> ConfigError:
+    """The key does not open what was kept."""
+    return ConfigError(
+        f"The key in {where} is not the one that the database's secrets were sealed with.",
+        "Put back the key that belongs to this database; nothing was changed.",
+    )
+
+
+def _key(settings: Settings, path: Path, *, kept: bool) -> bytes:
+    if settings.key is not None:
+        return parse_key(settings.key.get_secret_value())
+    if (key := read_key(path)) is not None:
+        return key
+    if kept:
+        raise ConfigError(
+            f"The encryption key is missing: there is no file {path}.",
+            "Restore it from a backup; without it, what the database holds can't be opened.",
+        )
+    return make_key(path)
+
+
+def _new(vault: Vault) -> dict[str, bytes]:
+    return {
+        _CHECK: vault.seal(_CHECKED),
+        RECOVERY: vault.seal(RecoveryKey.make().bytes),
+        DEVICE: f"CONSILIUM_{secrets.token_hex(5).upper()}".encode(),
+        ACCOUNT: Ratchets().pickle(vault.pickle_key).encode(),
+    }
+
+
+def _opened(vault: Vault, values: Mapping[str, bytes], bot_id: str, ledger: Ledger) -> Foundation:
+    vault.open(values[_CHECK])
+    recovery = RecoveryKey(vault.open(values[RECOVERY]))
+    ratchets = Account.opened(values[ACCOUNT].decode(), vault)
+    bot = Owner(bot_id, values[DEVICE].decode())
+    account = Account(ratchets, vault, ledger, bot)
+    return Foundation(vault, ledger, account, recovery, values.get(SINCE, b"").decode())

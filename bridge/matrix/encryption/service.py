@@ -1,0 +1,186 @@
+"""Puts the parts of encryption together, in the order in which they need each other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import structlog
+
+from bridge.config.encryption import DeviceRule, KeySource, Mode
+from bridge.config.encryption import Encryption as Settings
+from bridge.errors import ConsiliumError, HomeserverError
+from bridge.matrix.client import ActingClient
+from bridge.matrix.encryption.answering import Answering
+from bridge.matrix.encryption.arrivals import Arrivals
+from bridge.matrix.encryption.claims import Claims
+from bridge.matrix.encryption.devices import Devices
+from bridge.matrix.encryption.establish import Establishing
+from bridge.matrix.encryption.feed import Feed
+from bridge.matrix.encryption.foundation import Foundation, found, wrong_key
+from bridge.matrix.encryption.inbound import GroupSessions
+from bridge.matrix.encryption.mending import Mending
+from bridge.matrix.encryption.pairwise import Pairwise
+from bridge.matrix.encryption.personas import Personas
+from bridge.matrix.encryption.rooms import EncryptedRooms
+from bridge.matrix.encryption.seal import Sealing
+from bridge.matrix.encryption.sharing import Recipients, Sharing
+from bridge.matrix.encryption.syncing import Syncing
+from bridge.matrix.encryption.unseal import Unsealing
+from bridge.matrix.encryption.vault import WrongKeyError
+from bridge.matrix.server import TransactionSink
+from bridge.store import crypto_devices, crypto_sessions
+from bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 15.0
+
+
+@dataclass(slots=True)
+class Encryption:
+    """All of encryption, for `bridge.app`."""
+
+    settings: Settings
+    foundation: Foundation
+    rooms: EncryptedRooms
+    devices: Devices
+    feed: Feed
+    syncing: Syncing
+    sealing: Sealing
+    unsealing: Unsealing
+    sessions: GroupSessions
+    establishing: Establishing
+    mending: Mending
+    owns: Callable[[str], bool]
+    database: Database
+    arrivals: Arrivals | None = None
+
+    @classmethod
+    async def make(
+        cls,
+        settings: Settings,
+        directory: Path,
+        bot: ActingClient,
+        owns: Callable[[str], bool],
+        database: Database,
+    ) -> Self:
+        """Open what was kept.
+
+        Args:
+            settings: the section of the configuration; its mode is on.
+            directory: what relative paths in it are taken from.
+            bot: the bot's client; what it and its likes send is encrypted from now on.
+            owns: tells whether a user is the bot or a ghost.
+            database: where everything is kept.
+
+        Raises:
+            ConfigError: the key is missing or wrong.
+            StoreError: the database failed.
+        """
+        base = await found(settings, directory, bot.user_id, database)
+        account, vault, ledger = base.account, base.vault, base.ledger
+        rooms = EncryptedRooms(bot, owns, ledger)
+        devices = Devices(bot, ledger)
+        pairwise = Pairwise(account, vault, ledger)
+        sessions = GroupSessions(database, vault, ledger)
+        personas = Personas(bot, account, base.recovery, database, ledger)
+        claims = Claims(bot, pairwise)
+        recipients = Recipients(devices, signed_only=settings.devices is DeviceRule.SIGNED)
+        answering = Answering(
+            bot, database, vault, rooms, devices, recipients, claims, pairwise, personas, ledger
+        )
+        mending = Mending(bot, account, devices, claims, pairwise, personas, ledger, answering)
+        sharing = Sharing(
+            bot, account, personas, rooms, devices, recipients, claims, pairwise, vault, ledger
+        )
+        feed = Feed(bot, account, pairwise, sessions, devices, ledger, mending)
+        sealing = Sealing(account, rooms, sharing, personas, settings.mode)
+        rooms.load(await database.run(crypto_devices.load_rooms))
+        devices.load(
+            await database.run(crypto_devices.load_users),
+            await database.run(crypto_devices.load_devices),
+        )
+        try:
+            pairwise.load(await database.run(crypto_sessions.load_olm))
+        except WrongKeyError as error:
+            raise wrong_key(settings.key_file) from error
+        bot.seal = sealing
+        return cls(
+            settings,
+            base,
+            rooms,
+            devices,
+            feed,
+            Syncing(bot, feed, base.since),
+            sealing,
+            Unsealing(account, sessions, devices, settings.devices),
+            sessions,
+            Establishing(bot, account, base.recovery, personas, feed),
+            mending,
+            owns,
+            database,
+        )
+
+    async def before(self, inner: TransactionSink) -> Arrivals:
+        """What decrypts for the way in.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        arrivals = Arrivals(inner, self.unsealing, self.rooms, self.owns, self.database)
+        await arrivals.load()
+        self.sessions.watch(arrivals.key_came)
+        arrivals.watch(self.mending.late, lambda _: None)
+        self.arrivals = arrivals
+        return arrivals
+
+    async def run(self, until_ready: Callable[[], Awaitable[None]]) -> None:
+        """Work until cancelled.
+
+        Args:
+            until_ready: returns once the homeserver and the bridge know each other.
+
+        Raises:
+            HomeserverError: the homeserver does not let the bot's device be signed, and the
+                configuration requires that.
+        """
+        async with asyncio.TaskGroup() as group:
+            if self.arrivals is not None:
+                group.create_task(self.arrivals.run(), name="encrypted arrivals")
+            group.create_task(self._open(until_ready), name="encryption")
+
+    async def _open(self, until_ready: Callable[[], Awaitable[None]]) -> None:
+        await until_ready()
+        while True:
+            if await self._established():
+                break
+            await asyncio.sleep(_RETRY_SECONDS)
+        self.sealing.open()
+        log.info("encryption_ready", device=self.foundation.account.bot.device_id)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.mending.run(), name="mending")
+            if self.settings.keys is KeySource.SYNC:
+                group.create_task(self.syncing.run(), name="key sync")
+
+    async def _established(self) -> bool:
+        """Whether the bot's device is there now, and all news is in.
+
+        Raises:
+            HomeserverError: it can't be signed, and must be.
+        """
+        try:
+            standing = await self.establishing.establish()
+            if self.settings.keys is KeySource.SYNC and standing.known:
+                await self.syncing.step(wait_ms=0)
+        except ConsiliumError as error:
+            log.warning("encryption_waits", reason=str(error))
+            return False
+        if not standing.signed and self.settings.mode is Mode.REQUIRE:
+            raise HomeserverError(
+                "The bot's device is not signed by its own identity, which mode: require asks for.",
+                "Write the registration anew with: consilium registration; and restart the"
+                " homeserver.",
+            )
+        return standing.known
