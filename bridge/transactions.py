@@ -4,7 +4,7 @@ Implements `bridge.matrix.server.TransactionSink`. A homeserver repeats what it 
 for, so a database that fails is simply reported to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 import orjson
@@ -23,6 +23,9 @@ _TRACE_BYTES: Final = 65_536
 
 Observer = Callable[[JsonObject], None]
 """Looks at a raw event after it was stored; must not wait."""
+
+LookBack = Callable[[Collection[str]], Awaitable[None]]
+"""Sees to it that nothing older is missing of what was said in these rooms, if it may be."""
 
 
 class Transactions:
@@ -46,6 +49,11 @@ class Transactions:
         self._intake = intake
         self._observe = observe
         self._tell = tell
+        self._look_back: LookBack | None = None
+
+    def look_back_first(self, look_back: LookBack) -> None:
+        """Have `look_back` awaited before arrivals are stored: what it finds comes first."""
+        self._look_back = look_back
 
     async def accept(
         self,
@@ -68,6 +76,8 @@ class Transactions:
                     pass
                 case arrival:
                     arrivals.append(arrival)
+        if arrivals and self._look_back is not None:
+            await self._look_back({arrival.place.id for arrival in arrivals})
         await self._intake.receive(arrivals)
         log.debug("transaction", txn_id=txn_id, events=len(events), arrivals=len(arrivals))
         for raw in events:

@@ -45,10 +45,12 @@ class CatchingUp:
         self, bot: ActingClient, ids: GhostIds, transactions: Transactions, intake: Intake
     ) -> RoomGaps:
         """The part that looks back in rooms."""
-        sources = Sources(Timeline(bot), transactions.read, ids.owns)
-        return RoomGaps(
+        sources = Sources(Timeline(bot), transactions.read, ids.owns, bot.connection)
+        gaps = RoomGaps(
             sources, self.portals, self.database, intake, self._limits_of_room, self.past.gaps
         )
+        transactions.look_back_first(gaps.first)
+        return gaps
 
     def _limits_of_room(self, spot: Spot) -> CatchUp:
         """As far as the most patient of its links."""

@@ -2,21 +2,23 @@
 
 A homeserver keeps transactions for a bridge that is down, so mostly nothing is missing. But it does
 not keep what happens while the bot is not in a room, or the registration is not there, and it may
-lose its queue; and the bridge's database may have come from a backup. So whenever the bot is found
-in a room, its timeline is read backwards until something that was known before: one short request
-where nothing is missing.
+lose its queue: Synapse holds in memory what it has to push while another transaction is on its way,
+and forgets that when it is restarted. And the bridge's database may have come from a backup. So
+whenever the bot is found in a room, or the homeserver was away, a room's timeline is read backwards
+until something that was known before: one short request where nothing is missing. What is pushed
+from then on waits for that, or it would come before what is older.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from bridge.attendance.gaps import Gaps
-from bridge.clock import from_milliseconds, milliseconds
+from bridge.clock import from_milliseconds, milliseconds, now_ms
 from bridge.contract import CatchUp, Missed, Unreachable
 from bridge.errors import ConsiliumError, StoreError
 from bridge.flow.intake import Intake
@@ -35,7 +37,23 @@ _AT_ONCE: Final = 3
 _RETRY_SECONDS: Final = 15.0
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _PAGES_MAX: Final = 30
+_FIRST_SECONDS: Final = 10.0
+_WATCH_SECONDS: Final = 5.0
 _HANDED_OVER_AT_ONCE: Final = 200
+
+
+class Line(Protocol):
+    """The way to the homeserver; see `bridge.matrix.connection.Connection`."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the homeserver answers, as far as is known."""
+        ...
+
+    @property
+    def outages(self) -> int:
+        """How often it was away, and may have lost what it had to push."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,7 @@ class Sources:
     timeline: Timeline
     read: Callable[[JsonObject], object]
     owns: Callable[[str], bool]
+    line: Line
 
 
 class RoomGaps:
@@ -75,6 +94,11 @@ class RoomGaps:
         self._limits = limits
         self._gaps = gaps
         self._asked: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+        self._few = asyncio.Semaphore(_AT_ONCE)
+        self._outages = sources.line.outages
+        self._sure_until = now_ms()
+        self._looked: set[str] = set()
+        self._due = False
 
     def look(self, room_id: str, before: int) -> None:
         """Have a room looked at.
@@ -86,11 +110,52 @@ class RoomGaps:
         """
         self._asked.put_nowait((room_id, before))
 
+    async def first(self, room_ids: Collection[str]) -> None:
+        """Look at rooms where something may be missing, before more from there is taken over.
+
+        Never fails and never takes long: if a room can't be looked at now, that is done later.
+        """
+        self._note_outage()
+        doubtful = [room_id for room_id in room_ids if room_id not in self._looked]
+        if doubtful:
+            await asyncio.gather(*map(self._look_first, doubtful))
+
+    def _note_outage(self) -> None:
+        """If the homeserver was away, only what it has pushed up to now is without gaps."""
+        if self._outages != self._sources.line.outages:
+            self._outages = self._sources.line.outages
+            self._sure_until = now_ms()
+            self._looked.clear()
+            self._due = True
+
+    async def _look_first(self, room_id: str) -> None:
+        before = self._sure_until
+        try:
+            async with asyncio.timeout(_FIRST_SECONDS), self._few:
+                await self._close(room_id, before, begin=False)
+        except (ConsiliumError, TimeoutError) as error:
+            log.info("gap_not_looked_for", room=room_id, reason=str(error) or "It takes too long.")
+            self.look(room_id, before)
+        if before == self._sure_until:
+            self._looked.add(room_id)
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
             for _ in range(_AT_ONCE):
                 tasks.create_task(self._work())
+
+    async def _watch(self) -> None:
+        """Have every room looked at after an outage: perhaps nothing more is said there."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._note_outage()
+            if self._due and self._sources.line.answers:
+                self._due = False
+                for portal in self._portals.index.portals:
+                    if portal.room is not None and portal.room.id not in self._looked:
+                        self.look(portal.room.id, self._sure_until)
 
     async def _work(self) -> None:
         while True:
@@ -103,7 +168,8 @@ class RoomGaps:
             except ConsiliumError as error:
                 self._gaps.report(MATRIX, Missed(room_id, str(error)))
 
-    async def _close(self, room_id: str, before: int) -> None:
+    async def _close(self, room_id: str, before: int, *, begin: bool = True) -> None:
+        """Look at a room; it counts as listened to from now on if it did not yet, and `begin`."""
         spot = self._portals.index.room(room_id)
         if spot is None:
             return
@@ -111,6 +177,8 @@ class RoomGaps:
         number = spot.place_id
         limits = self._limits(spot)
         heard = await self._database.run(lambda c: portal_rows.room_heard(c, number))
+        if heard is None and not begin:
+            return
         if heard is not None and limits.wanted:
             begun, until = (from_milliseconds(time) for time in heard)
             floor = max(until - _CLOCKS_DIFFER, begun, now - limits.max_age)

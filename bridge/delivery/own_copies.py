@@ -1,15 +1,16 @@
 """Tells by their keys what the bridge has sent to a place, or may have in a run that crashed."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection
 
+from bridge.clock import now_ms
 from bridge.delivery.recorder import UNRECORDED_MAX
 from bridge.flow.codec import decode_deliverable
 from bridge.flow.presentation import delivery_key, shown_name
-from bridge.model import Place
+from bridge.model import MATRIX, Place
 from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, messages
 from bridge.store.database import Database
@@ -47,6 +48,20 @@ class OwnCopies:
             return {}
         number = spot.place_id
         return await self._database.run(lambda c: self._look(c, place, number, keys))
+
+    async def recorded(self, room_id: str, event_ids: Sequence[str]) -> Collection[str]:
+        """Which of these events of a portal's room are copies that are on record as made.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        spot = self._index().at(Place(MATRIX, room_id))
+        if spot is None or not event_ids:
+            return ()
+        number, now = spot.place_id, now_ms()
+        return await self._database.run(
+            lambda c: messages.known_before(c, number, event_ids, received=0, made=now)
+        )
 
     def _look(
         self, connection: Connection, place: Place, place_id: int, keys: Mapping[str, str]

@@ -39,6 +39,10 @@ class Connection:
     Args:
         url: the homeserver's, without a slash at its end.
         token: the as_token.
+
+    Attributes:
+        answers: whether the last request was answered, or may be so still.
+        outages: how often it stopped answering, be it that it was restarted; not that it was slow.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -46,6 +50,8 @@ class Connection:
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._session: aiohttp.ClientSession | None = None
         self._has_answered = False
+        self.answers = True
+        self.outages = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,16 +138,23 @@ class Connection:
         except aiohttp.ClientConnectorError as error:
             # aiohttp sends a request again by itself when a connection that was kept breaks over
             # it: the homeserver may have done what it was asked before it went down.
+            self._note_outage()
             sentence = f"The homeserver is not reachable at {self.url}."
             raise Unreachable(sentence, doubtful=self._has_answered) from error
         except TimeoutError as error:
             sentence = f"The homeserver at {self.url} does not answer."
             raise Unreachable(sentence, doubtful=True) from error
         except aiohttp.ClientError as error:
+            self._note_outage()
             sentence = f"The connection to the homeserver at {self.url} broke."
             raise Unreachable(sentence, doubtful=True) from error
-        self._has_answered = True
+        self._has_answered = self.answers = True
         return Answer(response.status, _parsed(content), response.headers.get("Retry-After"))
+
+    def _note_outage(self) -> None:
+        if self.answers:
+            self.answers = False
+            self.outages += 1
 
     def _granted(self, answer: Answer) -> JsonObject:
         if 200 <= answer.status < 300 and answer.body is not None:

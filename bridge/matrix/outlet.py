@@ -6,7 +6,7 @@ from typing import Final
 from bridge.contract import Capabilities, Feature, Level, Outgoing, Refused, Sent, Unreachable
 from bridge.errors import StoreError
 from bridge.matrix.client import ActingClient
-from bridge.matrix.copies import KEY, Copies
+from bridge.matrix.copies import KEY, Copies, Recorded
 from bridge.matrix.faults import Denied
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.raw import JsonObject, text_at
@@ -35,12 +35,13 @@ class MatrixOutlet:
     Args:
         bot: the bot's client.
         ghosts: who speaks.
+        recorded: tells which copies need not be looked for; see `bridge.matrix.copies`.
     """
 
-    def __init__(self, bot: ActingClient, ghosts: Ghosts) -> None:
+    def __init__(self, bot: ActingClient, ghosts: Ghosts, recorded: Recorded | None = None) -> None:
         self._bot = bot
         self._ghosts = ghosts
-        self._copies = Copies(bot)
+        self._copies = Copies(bot) if recorded is None else Copies(bot, recorded)
 
     def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all rooms are alike
         """What every room can show."""
@@ -68,8 +69,8 @@ class MatrixOutlet:
         event = outgoing.event
         if not isinstance(event, Message):
             return None
-        ghost = self._ghosts.id_of(event.author)
-        event_id = await self._copies.find(outgoing.place.id, ghost, outgoing.key)
+        ghost, said_at = self._ghosts.id_of(event.author), _milliseconds(event.time)
+        event_id = await self._copies.find(outgoing.place.id, ghost, outgoing.key, said_at)
         return None if event_id is None else Sent(event_id)
 
     # --- messages -------------------------------------------------------------------------------

@@ -67,6 +67,12 @@ def read(raw: dict[str, Any]) -> object:
 
 
 @dataclass
+class ScriptedLine:
+    answers: bool = True
+    outages: int = 0
+
+
+@dataclass
 class Scene:
     """A core, a room, and the part that compares them."""
 
@@ -75,6 +81,12 @@ class Scene:
     gaps: RoomGaps
     told: list[tuple[Place, Missed]]
     limits: list[CatchUp]
+    line: ScriptedLine
+
+    async def push(self, *numbers: int) -> None:
+        """Have messages pushed, as the homeserver does."""
+        await self.gaps.first([ROOM.id])
+        await self.know(*numbers)
 
     async def know(self, *numbers: int) -> None:
         """Have messages been pushed."""
@@ -111,10 +123,11 @@ async def scene(core: Core, hospital_b: ScriptedOutlet) -> AsyncIterator[Scene]:
     room, told, limits = Room(), [], [CatchUp()]
     gaps = Gaps()
     gaps.watch(lambda place, missed: told.append((place, missed)))
-    sources = Sources(room, read, lambda user_id: user_id == GHOST)  # type: ignore[arg-type]
+    line = ScriptedLine()
+    sources = Sources(room, read, lambda user_id: user_id == GHOST, line)  # type: ignore[arg-type]
     looking = RoomGaps(sources, core.portals, core.database, core.intake, lambda _: limits[0], gaps)
     running = asyncio.create_task(looking.run())
-    yield Scene(core, room, looking, told, limits)
+    yield Scene(core, room, looking, told, limits, line)
     running.cancel()
 
 
@@ -162,6 +175,69 @@ async def test_what_came_in_since_does_not_hide_a_gap_before_it(scene: Scene) ->
     await scene.know(4)
     await scene.look(before)
     assert scene.relayed == texts(1, 4, 2, 3)
+
+
+async def test_what_is_pushed_first_after_a_start_comes_after_what_was_never_pushed(
+    scene: Scene,
+) -> None:
+    await scene.heard(NOW - timedelta(hours=1))
+    scene.room.add(1, 2, 3)
+    await scene.push(3)
+    scene.room.add(4)
+    await scene.push(4)
+    assert scene.relayed == texts(1, 2, 3, 4)
+    assert scene.room.pages == 1
+
+
+async def test_what_a_homeserver_forgot_to_push_when_it_restarted_comes_before_what_it_pushes(
+    scene: Scene,
+) -> None:
+    await scene.heard(NOW - timedelta(hours=1))
+    scene.room.add(1)
+    await scene.push(1)
+    received = now_ms()
+    await until(lambda: now_ms() > received + 1)
+    scene.room.add(2, 3, 4)
+    scene.line.outages += 1
+    await scene.push(4)
+    assert scene.relayed == texts(1, 2, 3, 4)
+
+
+async def test_what_a_homeserver_forgot_to_push_is_found_though_nothing_more_is_said(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.attendance.room_gaps._WATCH_SECONDS", 0.01)
+    await scene.heard(NOW - timedelta(hours=1))
+    scene.room.add(1, 2)
+    scene.line.answers = False
+    scene.line.outages += 1
+    watching = asyncio.create_task(scene.gaps.run())
+    await asyncio.sleep(0)
+    assert scene.room.pages == 0
+    scene.line.answers = True
+    await until(lambda: scene.relayed == texts(1, 2))
+    watching.cancel()
+
+
+async def test_a_room_that_can_not_be_looked_at_holds_up_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.attendance.room_gaps._RETRY_SECONDS", 0.01)
+    await scene.heard(NOW - timedelta(hours=1))
+    scene.room.add(1, 2, 3)
+    scene.room.faults = [Unreachable("away"), Unreachable("away")]
+    await scene.push(3)
+    assert scene.relayed == texts(3)
+    await until(lambda: scene.relayed == texts(3, 1, 2))
+
+
+async def test_a_room_that_the_bot_has_not_entered_yet_is_not_listened_to_by_that(
+    scene: Scene,
+) -> None:
+    scene.room.add(1, 2)
+    await scene.push(2)
+    assert await scene.heard_until() is None
+    assert scene.relayed == texts(2)
 
 
 async def test_own_words_hide_no_gap_unless_they_are_from_before_the_last_look(

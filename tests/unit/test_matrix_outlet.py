@@ -1,7 +1,7 @@
 """The outlet: what a room is shown, by whom, and what is told when that can't be."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from matrix_fakes import (
 from bridge.contract import Feature, Outgoing, Refused, Sent, Unreachable
 from bridge.errors import StoreError
 from bridge.matrix import ghosts as ghosts_module
+from bridge.matrix.copies import Copies
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import GhostRecord, Ghosts
 from bridge.matrix.outlet import MatrixOutlet
@@ -417,6 +418,36 @@ async def test_a_copy_is_found_by_its_key_on_any_page(scene: Scene) -> None:
     assert await find(scene, "a") == Sent("$a")
     assert await find(scene, "c") is None
     assert [asked.query.get("from") for asked in scene.homeserver.asked] == [None, "next"]
+
+
+async def test_it_is_not_looked_for_beyond_what_is_on_record(scene: Scene) -> None:
+    async def recorded(room_id: str, event_ids: Sequence[str]) -> Collection[str]:
+        assert room_id == ROOM
+        return {"$old"} & set(event_ids)
+
+    said_at = int(TIME.timestamp() * 1000)
+    record = page({"old": "$old"}, "further")
+    record.body["chunk"][-1]["origin_server_ts"] = said_at
+    pages = [page({"new": "$new"}, "next"), record, page({"older": "$older"})]
+    scene.homeserver.answer("GET", "/messages", *pages)
+    async with acting_bot(config(scene.homeserver.url)) as bot:
+        copies = Copies(bot, recorded)
+        assert await copies.find(ROOM, BOB, "new", said_at) == "$new"
+        assert len(scene.homeserver.asked) == 1
+        assert await copies.find(ROOM, BOB, "missing", said_at) is None
+        assert await copies.find(ROOM, BOB, "missing, too", said_at + 1) is None
+        assert len(scene.homeserver.asked) == 2
+        assert await copies.find(ROOM, BOB, "older", said_at - 1) == "$older"
+
+
+async def test_a_database_that_can_not_tell_what_is_on_record_is_waited_for(scene: Scene) -> None:
+    async def recorded(_room_id: str, _event_ids: Sequence[str]) -> Collection[str]:
+        raise StoreError("It is away.")
+
+    scene.homeserver.always("GET", "/messages", page({"old": "$old"}))
+    async with acting_bot(config(scene.homeserver.url)) as bot:
+        with pytest.raises(Unreachable):
+            await Copies(bot, recorded).find(ROOM, BOB, "key", 0)
 
 
 async def test_a_key_that_somebody_else_wrote_is_no_copy(scene: Scene) -> None:
