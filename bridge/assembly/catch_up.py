@@ -12,6 +12,7 @@ from bridge.delivery.own_copies import OwnCopies
 from bridge.flow.intake import Intake
 from bridge.inlet import Past
 from bridge.matrix.client import ActingClient
+from bridge.matrix.encryption.service import Encryption
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.timeline import Timeline
 from bridge.model import Place
@@ -42,10 +43,17 @@ class CatchingUp:
         return cls(database, portals, Past(copies, Gaps()), _limits(loaded))
 
     def room_gaps(
-        self, bot: ActingClient, ids: GhostIds, transactions: Transactions, intake: Intake
+        self,
+        bot: ActingClient,
+        ids: GhostIds,
+        transactions: Transactions,
+        intake: Intake,
+        encryption: Encryption | None = None,
     ) -> RoomGaps:
         """The part that looks back in rooms."""
         sources = Sources(Timeline(bot), transactions.read, ids.owns, bot.connection)
+        if encryption is not None:
+            sources = replace(sources, opened=encryption.opened)
         gaps = RoomGaps(
             sources, self.portals, self.database, intake, self._limits_of_room, self.past.gaps
         )

@@ -10,7 +10,7 @@ from then on waits for that, or it would come before what is older.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -56,14 +56,22 @@ class Line(Protocol):
         ...
 
 
+async def _as_they_are(events: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    return events
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where rooms are read, and what reads events: what was said to the bot is no arrival."""
+    """Where rooms are read, and what reads events: what was said to the bot is no arrival.
+
+    `opened` decrypts them before; what can't be decrypted yet is kept elsewhere.
+    """
 
     timeline: Timeline
     read: Callable[[JsonObject], object]
     owns: Callable[[str], bool]
     line: Line
+    opened: Callable[[Sequence[JsonObject]], Awaitable[Sequence[JsonObject]]] = _as_they_are
 
 
 class RoomGaps:
@@ -227,7 +235,7 @@ class RoomGaps:
 
     async def _hand_over(self, room_id: str, missing: Sequence[JsonObject]) -> None:
         arrivals: list[Arrival] = []
-        for raw in reversed(missing):
+        for raw in await self._sources.opened(list(reversed(missing))):
             found = self._sources.read(raw)
             if isinstance(found, Message | SubjectChanged | Unreadable):
                 arrivals.append(found)

@@ -126,8 +126,8 @@ class Feed:
             StoreError: the database failed.
         """
         await self.ledger.commit()
-        device = {"device_id": self.account.bot.device_id}
-        await self.bot.call("POST", path_of("keys", "upload"), body, query=device)
+        path = path_of("keys", "upload")
+        await self.bot.call("POST", path, body, query=self.account.bot.assertion)
         self.account.published()
         await self.ledger.commit()
         log.info("keys_uploaded", kinds=sorted(body))

@@ -1,7 +1,7 @@
 """Puts the parts of encryption together, in the order in which they need each other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -29,6 +29,7 @@ from bridge.matrix.encryption.sharing import Recipients, Sharing
 from bridge.matrix.encryption.syncing import Syncing
 from bridge.matrix.encryption.unseal import Unsealing
 from bridge.matrix.encryption.vault import WrongKeyError
+from bridge.matrix.raw import JsonObject
 from bridge.matrix.server import TransactionSink
 from bridge.store import crypto_devices, crypto_sessions
 from bridge.store.database import Database
@@ -135,6 +136,14 @@ class Encryption:
         arrivals.watch(self.mending.late, lambda _: None)
         self.arrivals = arrivals
         return arrivals
+
+    async def opened(self, events: Sequence[JsonObject]) -> Sequence[JsonObject]:
+        """What was found in a room's past, decrypted; what can't be waits for its key.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        return events if self.arrivals is None else await self.arrivals.open_past(events)
 
     async def run(self, until_ready: Callable[[], Awaitable[None]]) -> None:
         """Work until cancelled.

@@ -63,7 +63,7 @@ class Syncing:
             "filter": _FILTER,
             "timeout": str(wait_ms),
             "set_presence": "offline",
-            "device_id": self._feed.account.bot.device_id,
+            **self._feed.account.bot.assertion,
         }
         if self._since:
             query["since"] = self._since
