@@ -15,7 +15,7 @@ from bridge.flow.intake import Intake
 from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix import convert
 from bridge.matrix.raw import JsonObject
-from bridge.model import MATRIX, Place
+from bridge.model import MATRIX, Place, Signal
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ class Transactions:
         intake: stores and relays.
         observe: is shown each event once it is stored, for what concerns the Matrix side alone.
         tell: is given what is said to the bot, which is carried nowhere; must not wait.
+        signal: is given what is passing, which is not stored; must not wait.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Transactions:
         intake: Intake,
         observe: Observer,
         tell: Callable[[Told], None] = lambda _: None,
+        signal: Callable[[Signal], None] | None = None,
     ) -> None:
         self._converter = converter
         self._intake = intake
         self._observe = observe
         self._tell = tell
+        self._signal = signal
         self._look_back: LookBack | None = None
 
     def look_back_first(self, look_back: LookBack) -> None:
@@ -56,10 +59,7 @@ class Transactions:
         self._look_back = look_back
 
     async def accept(
-        self,
-        txn_id: str,
-        events: Sequence[JsonObject],
-        ephemeral: Sequence[JsonObject],  # noqa: ARG002 - nothing of it is carried yet
+        self, txn_id: str, events: Sequence[JsonObject], ephemeral: Sequence[JsonObject]
     ) -> None:
         """Take a transaction over; on disk when it returns.
 
@@ -84,6 +84,11 @@ class Transactions:
             self._observe(raw)
         for words in told:
             self._tell(words)
+        if self._signal is not None:
+            # Last: what somebody has read is known by now
+            for raw in ephemeral:
+                for signal in self._converter.passing(raw):
+                    self._signal(signal)
 
     def read(self, raw: JsonObject) -> Arrival | Told | None:
         """What an event says, to everyone or to the bot; None if it is nothing to carry."""

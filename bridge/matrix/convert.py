@@ -4,7 +4,7 @@ Hardened: a raw event may be JSON of any shape, and none makes this raise. Forma
 https://spec.matrix.org/v1.19/client-server-api/#room-event-format.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from bridge.matrix.ghost_ids import GhostIds
@@ -23,7 +23,8 @@ from bridge.matrix.reading.findings import (
 from bridge.matrix.reading.mentions import People
 from bridge.matrix.reading.messages import message
 from bridge.matrix.reading.relations import relation_of
-from bridge.model import MATRIX, Author, Edited, Message, Place
+from bridge.matrix.reading.signals import Signals
+from bridge.model import MATRIX, Author, Edited, Message, Place, Signal
 
 __all__ = ["Conversion", "Converter", "Ignored", "Unreadable", "Why"]
 
@@ -56,6 +57,7 @@ class Converter:
         self._hearing = hearing
         self._people = People(ids, known)
         self._polls = polls.Polls()
+        self._signals = Signals(ids)
         self._readers: dict[str, _Read] = {
             "m.room.message": self._said,
             "m.sticker": self._said,
@@ -90,6 +92,10 @@ class Converter:
         if read is not None:
             return read(head, raw, object_at(raw, "content"))
         return _other(head, kind, raw)
+
+    def passing(self, raw: JsonObject) -> Iterator[Signal]:
+        """What a raw ephemeral event tells."""
+        return self._signals.read(raw)
 
     def _said(self, head: Head, raw: JsonObject, content: JsonObject) -> Conversion:
         """What was said, to everyone or to the bot."""
