@@ -1,7 +1,8 @@
 """The one HTTP session to the homeserver, shared by everyone the bridge acts as."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +20,12 @@ REQUEST_SECONDS: Final = 30.0
 
 _CONNECT_SECONDS: Final = 10.0
 _CONNECTIONS_MAX: Final = 64
+_PAUSE_SECONDS: Final = 30.0
+"""Longest wait for the next piece of a file."""
+
+_PIECE: Final = 65_536
+_ERROR_BYTES: Final = 65_536
+_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,14 @@ class Answer:
     status: int
     body: JsonObject | None
     retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file on its way: its pieces, and its size in bytes where that is told."""
+
+    pieces: AsyncIterator[bytes]
+    size: int | None
 
 
 class Connection:
@@ -105,6 +120,71 @@ class Connection:
         headers = {"Content-Type": media_type}
         return self._granted(await self._send("POST", path, content, headers, timeout))
 
+    async def send_file(
+        self,
+        path: str,
+        pieces: AsyncIterable[bytes],
+        *,
+        size: int,
+        media_type: str,
+        timeout: float,
+    ) -> JsonObject:
+        """POST a file piece by piece; else as `upload`. `size` is its length in bytes.
+
+        Raises:
+            Denied: the homeserver won't.
+            Unreachable: it can't now, or can't be reached.
+        """
+        headers = {"Content-Type": media_type, "Content-Length": str(size)}
+        return self._granted(await self._send("POST", path, pieces, headers, timeout))
+
+    @asynccontextmanager
+    async def fetch_file(self, path: str, *, timeout: float) -> AsyncIterator[Download]:
+        """GET a file, which is read piece by piece while the context lasts.
+
+        One that the homeserver keeps elsewhere is fetched from there, without the token:
+        https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid
+
+        Args:
+            path: path and query below the homeserver's url, percent-encoded.
+            timeout: seconds for all of it.
+
+        Raises:
+            Denied: the homeserver won't.
+            Unreachable: it can't now, or can't be reached; also while the file is read.
+        """
+        session = self._session or self._open()
+        url = URL(self.url + path, encoded=True)
+        limits = _timeout(timeout, pause=_PAUSE_SECONDS)
+        with self._broken():
+            async with session.get(url, allow_redirects=False, timeout=limits) as response:
+                if response.status not in _ELSEWHERE:
+                    yield await self._download(response)
+                    return
+                target = url.join(_address(response.headers.get("Location", "")))
+            async with (
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as bare,
+                bare.get(target, max_redirects=3, timeout=limits) as response,
+            ):
+                yield await self._download(response)
+
+    async def _download(self, response: aiohttp.ClientResponse) -> Download:
+        if response.status != 200:
+            body = _parsed(await response.content.read(_ERROR_BYTES))
+            raise fault(response.status, body, response.headers.get("Retry-After"), self.url)
+        return Download(response.content.iter_chunked(_PIECE), response.content_length)
+
+    @contextmanager
+    def _broken(self) -> Iterator[None]:
+        """Tell what the connection does to whoever uses it."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise Unreachable(f"The homeserver at {self.url} does not answer.") from error
+        except aiohttp.ClientError as error:
+            sentence = f"The connection to the homeserver at {self.url} broke."
+            raise Unreachable(sentence) from error
+
     async def exchange(
         self, method: str, path: str, body: object = None, *, timeout: float | None = None
     ) -> Answer:
@@ -120,7 +200,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        data: bytes | None,
+        data: bytes | AsyncIterable[bytes] | None,
         headers: Mapping[str, str] | None,
         timeout: float | None,
     ) -> Answer:
@@ -173,11 +253,18 @@ class Connection:
         return self._session
 
 
-def _timeout(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+def _timeout(seconds: float, pause: float | None = None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS, sock_read=pause)
 
 
 _TIMEOUT = _timeout(REQUEST_SECONDS)
+
+
+def _address(text: str) -> URL:
+    try:
+        return URL(text)
+    except ValueError as error:
+        raise Unreachable("The homeserver keeps this file at an impossible address.") from error
 
 
 def _parsed(content: bytes) -> JsonObject | None:
