@@ -172,7 +172,7 @@ class _Parts:
         retries = Retries(intake, portals, lanes, recorder.flush)
         retries.watch(status.messages.retried)
         retry_reactions = make_retry_reactions(
-            bot, ids, database=database, portals=portals, retries=retries
+            loaded, bot, ids, database=database, portals=portals, retries=retries
         )
         helpdesk = Helpdesk.make(
             loaded,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
+from bridge.bot.permissions import Permissions
 from bridge.config.load import LoadedConfig
 from bridge.delivery.authors import Authors
 from bridge.delivery.retry import Retries
@@ -48,14 +49,22 @@ def make_status(  # noqa: PLR0913 - what it tells, to whom, about what
     return status
 
 
-def make_retry_reactions(
-    bot: ActingClient, ids: GhostIds, *, database: Database, portals: Portals, retries: Retries
+def make_retry_reactions(  # noqa: PLR0913 - all but three by keyword
+    loaded: LoadedConfig,
+    bot: ActingClient,
+    ids: GhostIds,
+    *,
+    database: Database,
+    portals: Portals,
+    retries: Retries,
 ) -> RetryReactions:
     """What acts on reactions that ask for a retry."""
+    config = loaded.config
     return RetryReactions(
         bot,
         ids,
         retries,
         Authors(database, lambda: portals.index).of,
         portals.is_portal,
+        Permissions.of(config.permissions, config.homeserver.domain),
     )

@@ -15,6 +15,7 @@ import structlog
 
 from bridge.bot.answers import Answer, code, words
 from bridge.bot.command import Command, Request
+from bridge.bot.pace import Leave, Pace
 from bridge.bot.parse import Grammar, Spoken
 from bridge.bot.permissions import Permissions, Rank
 from bridge.bot.ports import Rooms, Told
@@ -36,6 +37,7 @@ _PRIVATE: Final = 2
 _FOREIGN_SECONDS: Final = 60.0
 _FOREIGN_HELD: Final = 500
 _ADMINS_NAMED: Final = 3
+_TOO_FAST: Final = "These are too many commands at once, so I left this one out. Wait a minute."
 
 
 class Desk:
@@ -49,6 +51,7 @@ class Desk:
         commands: by name.
         rooms: where to answer.
         prefix: what commands begin with.
+        pace: how fast each user may give them.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each a part of its own
@@ -60,7 +63,9 @@ class Desk:
         commands: Mapping[str, Command],
         rooms: Rooms,
         prefix: str,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._database = database
         self._index = index
         self._grammar = grammar
@@ -100,9 +105,13 @@ class Desk:
         portal = spot.portal if spot is not None else None
         private = False
         spoken = told.spoken
+        if portal is None and spoken is None and self._is_foreign(told.room_id):
+            return
+        leave = self._pace.take(told.asker)
+        if leave is Leave.DROP:
+            log.warning("command_dropped", room=told.room_id, event_id=told.event_id)
+            return
         if portal is None:
-            if spoken is None and self._is_foreign(told.room_id):
-                return
             people = await self._rooms.people(told.room_id)
             private = people == _PRIVATE
             if private:
@@ -110,7 +119,11 @@ class Desk:
             if people is None or spoken is None:
                 self._remember_foreign(told.room_id)
                 return
-        if spoken is not None and await self._is_new(told):
+        if spoken is None or not await self._is_new(told):
+            return
+        if leave is Leave.WARN:
+            await self._answer(told, Answer.of(_TOO_FAST))
+        else:
             await self._answer(told, await self._run(told, spoken, portal, private=private))
 
     async def _is_new(self, told: Told) -> bool:

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from bridge.bot.pace import Leave, Pace
+from bridge.bot.permissions import Permissions, Rank
 from bridge.errors import ConsiliumError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.ghost_ids import GhostIds
@@ -48,7 +50,7 @@ AuthorOf = Callable[[str, str], Awaitable[str | None]]
 class RetryReactions:
     """Sees reactions go by, and acts on those that ask for a retry.
 
-    Only the message's author and the room's moderators may ask.
+    Only the message's author and the room's moderators may ask, of those who may give commands.
 
     Args:
         bot: the bot's client.
@@ -56,16 +58,22 @@ class RetryReactions:
         retries: tries again.
         author_of: tells whose message it is.
         is_portal: whether a room id is that of a portal.
+        permissions: who may give commands: this is one.
+        pace: how fast each user may ask.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each a part of its own
         self,
         bot: ActingClient,
         ids: GhostIds,
         retries: Retrying,
         author_of: AuthorOf,
         is_portal: Callable[[str], bool],
+        permissions: Permissions,
+        pace: Pace | None = None,
     ) -> None:
+        self._permissions = permissions
+        self._pace = pace or Pace()
         self._bot = bot
         self._ids = ids
         self._retries = retries
@@ -87,6 +95,9 @@ class RetryReactions:
             return
         if not self._is_portal(wish.room_id):
             return
+        if self._pace.take(wish.sender) is not Leave.RUN:
+            log.warning("retry_not_seen", room=wish.room_id, event_id=wish.event_id)
+            return
         try:
             self._wishes.put_nowait(wish)
         except asyncio.QueueFull:
@@ -103,11 +114,18 @@ class RetryReactions:
 
     async def _fulfil(self, wish: _Wish) -> None:
         author = await self._author_of(wish.room_id, wish.event_id)
-        if author != wish.sender and not await self._moderates(wish):
+        if not await self._may(wish, author):
             log.info("retry_not_allowed", event_id=wish.event_id, sender=wish.sender)
             return
         count = await self._retries.message(wish.room_id, wish.event_id)
         log.info("retry_asked", event_id=wish.event_id, sender=wish.sender, deliveries=count)
+
+    async def _may(self, wish: _Wish, author: str | None) -> bool:
+        rank = self._permissions.rank(wish.sender)
+        if rank.covers(Rank.MODERATOR) or (author == wish.sender and rank.covers(Rank.USER)):
+            return True
+        moderating = self._permissions.rank(wish.sender, moderates=True)
+        return moderating.covers(Rank.MODERATOR) and await self._moderates(wish)
 
     async def _moderates(self, wish: _Wish) -> bool:
         rights = await rights_in(wish.room_id, self._bot)

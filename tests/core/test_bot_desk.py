@@ -25,6 +25,7 @@ from structlog.typing import EventDict
 
 from bridge.bot.answers import Answer
 from bridge.bot.desk import Desk
+from bridge.bot.pace import Pace
 from bridge.bot.parse import Grammar
 from bridge.bot.permissions import Permissions, Rank
 from bridge.bot.ports import KnownNetwork, Seen, Told
@@ -88,6 +89,7 @@ class Stage:
     core: Core
     rooms: Rooms = field(default_factory=Rooms)
     standing: Standing = field(default_factory=Standing)
+    pace: Pace = field(default_factory=lambda: Pace(burst=10_000))
 
     def __post_init__(self) -> None:
         self.grammar = Grammar({m.name: m.most for m in MANUALS.values()}, "!", ("Consilium",))
@@ -110,6 +112,7 @@ class Stage:
             make_commands(tools),
             self.rooms,
             "!",
+            self.pace,
         )
         self.events = 0
 
@@ -457,3 +460,20 @@ async def test_a_link_to_a_network_that_is_gone_can_be_taken_away(stage: Stage, 
     assert "no longer in the configuration" in await stage.ask("!status")
     assert "No longer linked" in await stage.ask("!unlink hospital-z old@z", ROOT)
     assert core.portals.index.at(gone) is None
+
+
+async def test_one_who_gives_too_many_commands_is_told_once_and_keeps_nobody_from_the_bot(
+    core: Core, logged: list[EventDict]
+) -> None:
+    now = 0.0
+    stage = Stage(core, pace=Pace(burst=4, seconds=10.0, clock=lambda: now))
+    async with at_work(stage):
+        too_many = [stage.told("!links") for _ in range(8)]
+        answers = await stage.hear(*too_many)
+        assert [event for event, _ in answers] == [told.event_id for told in too_many[:5]]
+        assert "too many commands" in answers[-1][1]
+        assert sum(entry["event"] == "command_dropped" for entry in logged) == 3
+        now = 20.0
+        assert "too many" not in await stage.ask("!links")
+        assert "too many" not in await stage.ask("!links")
+        assert "too many" in await stage.ask("!links")

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 from matrix_fakes import FORBIDDEN, ROOM, Reply, ScriptedHomeserver, acting_bot, config
 
+from bridge.bot.pace import Pace
+from bridge.bot.permissions import Permissions, Rank
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.retry_reactions import RetryReactions
 
 DOCTOR = "@doctor:hospital.test"
 CHIEF = "@chief:hospital.test"
+BARRED = "@barred:hospital.test"
+ADMIN = "@admin:hospital.test"
+GUEST = "@guest:clinic.test"
+PERMISSIONS = Permissions.of({BARRED: Rank.NONE, ADMIN: Rank.ADMIN}, "hospital.test")
 
 
 @dataclass
@@ -28,7 +34,7 @@ class Tried:
 
 
 async def author_of(_room_id: str, event_id: str) -> str | None:
-    return DOCTOR if event_id == "$message" else None
+    return {"$message": DOCTOR, "$barred": BARRED, "$guest": GUEST}.get(event_id)
 
 
 @pytest.fixture
@@ -47,7 +53,13 @@ async def reactions(scripted: ScriptedHomeserver, tried: Tried) -> AsyncIterator
     configured = config(scripted.url)
     async with acting_bot(configured) as bot:
         seen = RetryReactions(
-            bot, GhostIds(configured), tried, author_of, lambda room_id: room_id == ROOM
+            bot,
+            GhostIds(configured),
+            tried,
+            author_of,
+            lambda room_id: room_id == ROOM,
+            PERMISSIONS,
+            Pace(burst=5, clock=lambda: 0.0),
         )
         task = asyncio.create_task(seen.run())
         yield seen
@@ -92,6 +104,30 @@ async def test_a_moderator_has_anyones_message_tried_again_and_others_have_not(
     reactions.observe(reaction(CHIEF, event_id="$of-a-ghost"))
     assert await next_asked(tried) == (ROOM, "$of-a-ghost")
     assert tried.asked.empty()
+
+
+async def test_only_those_who_may_give_commands_have_a_message_tried_again(
+    scripted: ScriptedHomeserver, reactions: RetryReactions, tried: Tried
+) -> None:
+    levels = Reply(200, {"users": {BARRED: 100, GUEST: 50}})
+    scripted.always("GET", "/state/m.room.power_levels", levels)
+    reactions.observe(reaction(BARRED, event_id="$barred"))
+    reactions.observe(reaction("@other:clinic.test", event_id="$message"))
+    reactions.observe(reaction(ADMIN, event_id="$anyones"))
+    reactions.observe(reaction(GUEST, event_id="$message"))
+    assert await next_asked(tried) == (ROOM, "$anyones")
+    assert await next_asked(tried) == (ROOM, "$message")
+    assert tried.asked.empty()
+
+
+async def test_too_many_reactions_of_one_user_are_not_followed(
+    reactions: RetryReactions, tried: Tried
+) -> None:
+    for _ in range(20):
+        reactions.observe(reaction())
+    reactions.observe(reaction(ADMIN, event_id="$last"))
+    asked = [await next_asked(tried) for _ in range(6)]
+    assert asked == [(ROOM, "$message")] * 5 + [(ROOM, "$last")]
 
 
 async def test_a_homeserver_that_does_not_tell_who_moderates_ends_nothing(
