@@ -11,6 +11,7 @@ import structlog
 
 from bridge.assembly.bot import Helpdesk
 from bridge.assembly.catch_up import CatchingUp
+from bridge.assembly.files import NoFiles
 from bridge.assembly.status import make_retry_reactions, make_status
 from bridge.attendance.groups import Groups
 from bridge.attendance.room_gaps import RoomGaps
@@ -20,8 +21,11 @@ from bridge.contract import Capabilities, Feature, Level, Network, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
+from bridge.delivery.relating import Relating
 from bridge.delivery.retry import Retries
+from bridge.delivery.showing import Tools
 from bridge.delivery.watch import Watchers
+from bridge.delivery.withdrawn import Withdrawn
 from bridge.errors import StoreError
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Relay
@@ -153,7 +157,7 @@ class _Parts:
         connection = await stack.enter_async_context(
             Connection(config.homeserver.url, config.appservice.as_token.get_secret_value())
         )
-        bot = ActingClient(connection, config.bot_id, config.bot_id)
+        bot = ActingClient(connection, config.bot_id, config.sender_id)
         encryption = await _encryption(loaded, bot, ids, database)
         keep_trying = _keep_trying(loaded)
         status = make_status(
@@ -161,12 +165,16 @@ class _Parts:
         )
         console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
         context = LaneContext(
-            database, recorder, outlets.get, names, keep_trying,
+            database, recorder,
+            Tools(
+                outlets.get, Relating(database, recorder, names), NoFiles(), Withdrawn(), names
+            ),
+            keep_trying,
             Watchers((*console.watchers, status.messages)), console.backlog.taken,
         )  # fmt: skip
         lanes = Lanes(context, crashed=crashed)
         relay = Relay(
-            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.holds
+            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.message_of
         )
         intake = Intake(database, relay, lanes.take, (*console.intake_watchers, status.unreadable))
         retries = Retries(intake, portals, lanes, recorder.flush)
@@ -209,7 +217,7 @@ class _Parts:
             _all(portal_rooms.observe, helpdesk.chats.observe, retry_reactions.observe),
             helpdesk.desk.offer,
         )
-        room_gaps = catching_up.room_gaps(bot, ids, transactions, intake)
+        room_gaps = catching_up.room_gaps(bot, ids, transactions, intake, encryption)
         portal_rooms.watch(room_gaps.look)
         doors = console.doors(portal_rooms.ready)
         sink = transactions if encryption is None else await encryption.before(transactions)

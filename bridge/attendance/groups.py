@@ -11,7 +11,7 @@ from bridge.clock import from_milliseconds
 from bridge.contract import NEVER_HEARD, CatchUp, Feature, Network
 from bridge.errors import StoreError
 from bridge.flow.codec import decode
-from bridge.flow.presentation import shown_name
+from bridge.flow.naming import shown_name
 from bridge.model import Author, Kind, Message, Place
 from bridge.portals.service import Link, Portal, PortalIndex
 from bridge.store import members, messages

@@ -9,26 +9,26 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from bridge.clock import now_ms
-from bridge.contract import Outgoing, Outlet, Refused, Sent, Unreachable
-from bridge.delivery.recorder import UNRECORDED_MAX, Recorder
+from bridge.contract import Refused, Unreachable
+from bridge.delivery.recorder import UNRECORDED_MAX, Recorder, TopicName
+from bridge.delivery.showing import Showing, Tools
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
 from bridge.flow.codec import decode_deliverable
 from bridge.flow.hygiene import clean_text, is_sound_id
-from bridge.flow.presentation import delivery_key, present
 from bridge.flow.relay import Duty
 from bridge.model import Place
 from bridge.store import deliveries
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow
-from bridge.store.tables import DeliveryState
+from bridge.store.tables import ALIAS, DeliveryState
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +45,11 @@ _ERROR_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long lanes wait, in seconds: for one send, for the next attempt, and for the database.
+    """How long lanes wait, in seconds: for the next attempt, and for the database.
 
     The wait for the next attempt doubles from `first_delay` up to `longest_delay`.
     """
 
-    send: float = 60.0
     first_delay: float = 1.0
     longest_delay: float = 300.0
     store: float = 2.0
@@ -60,15 +59,13 @@ class Patience:
 class LaneContext:
     """What all lanes share.
 
-    `outlet` finds who sends to a network, None for one not configured; `give_up_after_ms` tells how
-    long to try for a place; `watcher` is told how deliveries fare, and `taken` of
-    new ones.
+    `tools` show; `give_up_after_ms` tells how long to try for a place; `watcher` is told how
+    deliveries fare, and `taken` of new ones.
     """
 
     database: Database
     recorder: Recorder
-    outlet: Callable[[str], Outlet | None]
-    network_names: Mapping[str, str]
+    tools: Tools
     give_up_after_ms: Callable[[Place], int] = lambda _: KEEP_TRYING_MS
     watcher: Watcher = NOBODY
     taken: Callable[[Sequence[Duty]], None] = lambda _: None
@@ -90,6 +87,7 @@ class Lane:
         self.place = place
         self.last_taken = 0  # the id of the last delivery that came into the hands of this lane
         self._place_id = place_id
+        self._showing = Showing(place, context.tools)
         self._context = context
         self._duties: deque[Duty] = deque()
         self._behind = behind
@@ -170,6 +168,9 @@ class Lane:
                 attempts=row.attempts,
                 # One that was tried may have failed without the far side's telling so
                 doubtful=self._doubtful_left >= 0 or row.attempts > 0,
+                target_id=row.target_id,
+                topic_id=row.topic_id,
+                withdrawn=row.deleted,
             )
         )
 
@@ -206,7 +207,7 @@ class Lane:
 
     async def _attempt(self, duty: Duty) -> Unreachable | Refused | None:
         try:
-            await self._send(duty)
+            await self._showing.attempt(duty)
         except Unreachable as error:
             duty.doubtful = duty.doubtful or error.doubtful
             return error
@@ -227,34 +228,6 @@ class Lane:
             return Unreachable(sentence, doubtful=True)
         return None
 
-    async def _send(self, duty: Duty) -> None:
-        if duty.event is None:
-            raise Refused("It can't be read any more.")
-        outlet = self._context.outlet(self.place.network)
-        if outlet is None:
-            raise Unreachable(f"{self._network_name} is not in the configuration.")
-        pieces = present(
-            duty.event,
-            key=delivery_key(duty.event, duty.message_id, self.place),
-            target=self.place,
-            capabilities=outlet.capabilities(self.place.id),
-            network_names=self._context.network_names,
-        )
-        for number, outgoing in enumerate(pieces):
-            if number < len(duty.sent):
-                continue
-            async with asyncio.timeout(self._context.patience.send):
-                duty.sent.append((await self._show(outlet, outgoing, duty)).id)
-
-    @staticmethod
-    async def _show(outlet: Outlet, outgoing: Outgoing, duty: Duty) -> Sent:
-        if duty.doubtful:
-            if found := await outlet.find(outgoing):
-                return found
-            # It is not there, and nothing that was to follow it; until the next fault, that is
-            duty.doubtful = False
-        return await outlet.send(outgoing)
-
     async def _settle(self, duty: Duty, state: DeliveryState, reason: str | None) -> None:
         if self._stuck:
             self._stuck = False
@@ -265,7 +238,7 @@ class Lane:
     async def _finish(
         self, duty: Duty, state: DeliveryState, error: str | None, delay: float = 0.0
     ) -> None:
-        now = now_ms()
+        now, topic = now_ms(), self._topic(duty)
         outcome = deliveries.Outcome(
             duty.id,
             state,
@@ -274,16 +247,21 @@ class Lane:
             None if error is None else clean_text(error, _ERROR_CHARACTERS),
             None if state is DeliveryState.PENDING else now,
         )
-        await self._context.recorder.note(outcome, self._copies(duty))
+        await self._context.recorder.note(outcome, self._copies(duty), topic)
 
     def _copies(self, duty: Duty) -> list[CopyRow]:
         """What was sent and is not noted yet."""
         copies: list[CopyRow] = []
         for part in range(duty.noted, len(duty.sent)):
-            remote_id = duty.sent[part]
-            if remote_id and is_sound_id(remote_id):
-                copies.append(CopyRow(self._place_id, remote_id, duty.message_id, part))
-            elif remote_id is not None:
+            sent = duty.sent[part]
+            if sent.id and is_sound_id(sent.id):
+                copies.append(CopyRow(self._place_id, sent.id, duty.message_id, part))
+                copies += [
+                    CopyRow(self._place_id, alias, duty.message_id, ALIAS)
+                    for alias in sent.aliases
+                    if alias != sent.id and is_sound_id(alias)
+                ]
+            elif sent.id is not None:
                 log.error(
                     "copy_has_impossible_id",
                     message=duty.message_id,
@@ -292,6 +270,13 @@ class Lane:
                 )
         duty.noted = len(duty.sent)
         return copies
+
+    def _topic(self, duty: Duty) -> TopicName | None:
+        """What the place calls the topic, where this was told only now."""
+        name = next((each.topic for each in duty.sent[duty.noted :] if each.topic), None)
+        if name is None or not is_sound_id(name):
+            return None
+        return TopicName(self._place_id, name, duty.topic_id or duty.message_id)
 
     def _given_up(self, duty: Duty, fault: Unreachable) -> bool:
         waited = now_ms() - duty.created_at
@@ -316,4 +301,4 @@ class Lane:
 
     @property
     def _network_name(self) -> str:
-        return self._context.network_names.get(self.place.network, self.place.network)
+        return self._context.tools.network_names.get(self.place.network, self.place.network)

@@ -60,6 +60,7 @@ class Lanes:
     def take(self, duties: Sequence[Duty]) -> None:
         """Put duties that are on disk into their lanes. While stopping, they stay on disk."""
         self._context.taken(duties)
+        self._context.tools.withdrawn.note(duties)
         if self._stopping.is_set():
             return
         for duty in duties:

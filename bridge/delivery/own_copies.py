@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from bridge.clock import now_ms
 from bridge.delivery.recorder import UNRECORDED_MAX
 from bridge.flow.codec import decode_deliverable
-from bridge.flow.presentation import delivery_key, shown_name
+from bridge.flow.keys import delivery_key
+from bridge.flow.naming import shown_name
 from bridge.model import MATRIX, Place
 from bridge.portals.service import PortalIndex
 from bridge.store import deliveries, messages

@@ -6,14 +6,14 @@ blindly repeated, at the next start. So a short wait for company costs nothing b
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 
 from bridge.errors import StoreError, UnstorableError
-from bridge.store import deliveries, messages
+from bridge.store import deliveries, messages, references
 from bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,23 @@ _GROUP: Final = 500
 UNRECORDED_MAX: Final = 2 * _GROUP
 """At most so many outcomes can be known only in memory."""
 
-Entry = tuple[deliveries.Outcome, Sequence[messages.CopyRow]]
+
+@dataclass(frozen=True, slots=True)
+class TopicName:
+    """What a place calls the topic that the message `root_id` began."""
+
+    place_id: int
+    remote_id: str
+    root_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What came of an attempt, and the copies and the topic's name that it brought."""
+
+    outcome: deliveries.Outcome
+    copies: Sequence[messages.CopyRow] = ()
+    topic: TopicName | None = None
 
 
 class Recorder:
@@ -39,22 +55,25 @@ class Recorder:
         self._linger = linger
         self._retry = retry
         self._entries: list[Entry] = []
-        self._copies: set[messages.CopyKey] = set()
+        self._copies: dict[messages.CopyKey, messages.CopyRow] = {}
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._writing = asyncio.Lock()
 
     async def note(
-        self, outcome: deliveries.Outcome, copies: Sequence[messages.CopyRow] = ()
+        self,
+        outcome: deliveries.Outcome,
+        copies: Sequence[messages.CopyRow] = (),
+        topic: TopicName | None = None,
     ) -> None:
         """Have an outcome written down soon. Waits while the database is far behind."""
         # Known at once, however long the outcome has to wait: the copy may come back any moment
-        self._copies.update((copy.place_id, copy.remote_id) for copy in copies)
+        self._copies.update(((copy.place_id, copy.remote_id), copy) for copy in copies)
         while len(self._entries) >= UNRECORDED_MAX:
             self._room.clear()
             await self._room.wait()
-        self._entries.append((outcome, copies))
+        self._entries.append(Entry(outcome, copies, topic))
         self._something.set()
 
     @property
@@ -62,9 +81,18 @@ class Recorder:
         """How many outcomes are known only in memory."""
         return len(self._entries)
 
-    def holds(self, copy: messages.CopyKey) -> bool:
-        """Whether this copy was made, and is not on disk yet. May be asked from any thread."""
-        return copy in self._copies
+    def message_of(self, copy: messages.CopyKey) -> int | None:
+        """The message of a copy that was made and is not on disk yet; None if there is no such.
+
+        May be asked from any thread.
+        """
+        row = self._copies.get(copy)
+        return None if row is None else row.message_id
+
+    @property
+    def unrecorded(self) -> Sequence[Entry]:
+        """What is not on disk yet, oldest first."""
+        return tuple(self._entries)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -89,8 +117,8 @@ class Recorder:
                 await self._write(entries)
                 del self._entries[: len(entries)]
                 left -= len(entries)
-                for _, copies in entries:
-                    self._copies.difference_update((c.place_id, c.remote_id) for c in copies)
+                for copy in (copy for entry in entries for copy in entry.copies):
+                    self._copies.pop((copy.place_id, copy.remote_id), None)
                 self._room.set()
             if not self._entries:
                 self._something.clear()
@@ -107,17 +135,18 @@ class Recorder:
         try:
             await self._database.run(lambda connection: _write(connection, [entry]))
         except UnstorableError as error:
-            outcome, copies = entry
             log.error(
                 "copies_not_recorded",
-                delivery=outcome.delivery_id,
-                copies=len(copies),
+                delivery=entry.outcome.delivery_id,
+                copies=len(entry.copies),
                 reason=str(error),
             )
-            bare = replace(outcome, last_error=None)
-            await self._database.run(lambda connection: _write(connection, [(bare, ())]))
+            bare = Entry(replace(entry.outcome, last_error=None))
+            await self._database.run(lambda connection: _write(connection, [bare]))
 
 
 def _write(connection: Connection, entries: Sequence[Entry]) -> None:
-    messages.add_copies(connection, [copy for _, copies in entries for copy in copies])
-    deliveries.record(connection, [outcome for outcome, _ in entries])
+    messages.add_copies(connection, [copy for entry in entries for copy in entry.copies])
+    for topic in (entry.topic for entry in entries if entry.topic):
+        references.add_topic(connection, (topic.place_id, topic.remote_id), topic.root_id)
+    deliveries.record(connection, [entry.outcome for entry in entries])

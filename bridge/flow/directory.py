@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bridge.model import Author, Event, Joined, Left, Message, Renamed, Roster, SubjectChanged
+from bridge.model import Author, Deliverable, Event, Joined, Left, Reactions, Renamed, Roster
 from bridge.store import members
 
 _PLACES_HELD: Final = 2_000
@@ -26,12 +26,10 @@ class Directory:
 
     def apply(
         self, connection: Connection, place_id: int, event: Event
-    ) -> Iterator[Message | Joined | Left | Renamed | SubjectChanged]:
+    ) -> Iterator[Deliverable | Reactions]:
         """What `event` says that was not known, with the names that are known filled in."""
         present = self._present(connection, place_id)
         match event:
-            case Message() | SubjectChanged():
-                yield self._named(event, present)
             case Joined() | Renamed():
                 known = present.get((event.author.network, event.author.id))
                 if known != event.author:
@@ -43,6 +41,8 @@ class Directory:
                     yield replace(event, author=known)
             case Roster():
                 yield from self._compare(place_id, present, event)
+            case _:
+                yield _named(event, present)
 
     def _compare(
         self, place_id: int, present: dict[members.MemberKey, Author], roster: Roster
@@ -99,14 +99,14 @@ class Directory:
         self._gone.setdefault(place_id, {})[key] = author
         self._here.get(place_id, {}).pop(key, None)
 
-    @staticmethod
-    def _named(
-        event: Message | SubjectChanged, present: dict[members.MemberKey, Author]
-    ) -> Message | SubjectChanged:
-        if event.author.name:
-            return event
-        known = present.get((event.author.network, event.author.id))
-        return event if known is None else replace(event, author=known)
+
+def _named(
+    event: Deliverable | Reactions, present: dict[members.MemberKey, Author]
+) -> Deliverable | Reactions:
+    if event.author.name:
+        return event
+    known = present.get((event.author.network, event.author.id))
+    return event if known is None else replace(event, author=known)
 
 
 def _arrival(event: Joined | Renamed, known: Author | None) -> Joined | Renamed:

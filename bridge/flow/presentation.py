@@ -1,139 +1,197 @@
-"""How an event is shown at a place: under which name, with which by-line, in how many pieces."""
+"""How an event is shown at a place: under which name, in how many pieces, and where the place can't
+show it as it is, in the next best way.
+"""
 
-import base64
-import hashlib
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from bridge.contract import Capabilities, Feature, Outgoing
-from bridge.flow.hygiene import clean_name
-from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
+from bridge.contract import Capabilities, Copy, Feature, Level, Outgoing, Refused
+from bridge.flow import otherwise
+from bridge.flow.features import is_due, level
+from bridge.flow.naming import shown_name
+from bridge.flow.relations import NONE, Relations
+from bridge.flow.splitting import split
+from bridge.flow.texts import pieces
+from bridge.model import (
+    Attachment,
+    Deleted,
+    Deliverable,
+    Edited,
+    Message,
+    Place,
+    Reacted,
+    SubjectChanged,
+    TitleChanged,
+)
 
 
-def shown_name(author: Author, network_names: Mapping[str, str]) -> str:
-    """The name under which an author appears away from home.
-
-    People of another network carry its name, "Anna (Hospital B)", so nobody can pass for a
-    doctor of this homeserver or for a member of a third network. A claim to such a suffix that
-    is part of a person's own name is taken away first, however its letters are dressed up.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where something is shown: the place, what it can do, what it is called, and how a file gets a
+    public link.
     """
-    name = _without_claims(author.name, network_names) or _without_claims(
-        clean_name(author.id), network_names
-    )
-    if author.network == MATRIX:
-        return name or "?"
-    return f"{name or '?'} ({network_names.get(author.network, author.network)})"
 
+    place: Place
+    capabilities: Capabilities
+    network_names: Mapping[str, str]
+    link: Callable[[Attachment], str | None] = lambda _: None
 
-def _without_claims(name: str, network_names: Mapping[str, str]) -> str:
-    while start := _start_of_claim(name, network_names):
-        name = name[: start - 1].rstrip()
-    return name
-
-
-def _start_of_claim(name: str, network_names: Mapping[str, str]) -> int:
-    """Where in the name a network's suffix begins, counted from 1; 0 when it ends with none."""
-    if not unicodedata.normalize("NFKC", name).endswith(")"):
-        return 0
-    suffixes = {_folded(f"({word})") for names in network_names.items() for word in names if word}
-    # A change of case or dress may change the length: so the ends are compared one by one.
-    return next((n for n in range(len(name), 0, -1) if _folded(name[n - 1 :]) in suffixes), 0)
-
-
-def _folded(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def delivery_key(event: Deliverable, fallback: int, target: Place) -> str:
-    """The name of one delivery: the same at each attempt and after any restart.
-
-    Made from what is shown and where, so that even a bridge that lost its database names it the
-    same; `fallback` tells apart events that their network gave no id.
-    """
-    identity = event.id or f"#{fallback}@{event.time.timestamp()}"
-    parts = (*event.place, event.kind.value, identity, *target)
-    digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()
-    return base64.b32encode(digest).decode("ascii").rstrip("=").lower()
+    @property
+    def name(self) -> str:
+        """How people call the network."""
+        return self.network_names.get(self.place.network, self.place.network)
 
 
 def present(
-    event: Deliverable,
-    *,
-    key: str,
-    target: Place,
-    capabilities: Capabilities,
-    network_names: Mapping[str, str],
+    event: Deliverable, *, key: str, stage: Stage, relations: Relations = NONE
 ) -> Iterator[Outgoing]:
-    """What to send to `target` so that it shows `event`; several for a long text."""
-    name = shown_name(event.author, network_names)
+    """What to send to a place so that it shows `event`; several for a long text or many files,
+    nothing where it is about a message that can't be seen there.
+
+    Raises:
+        Refused: the place can't do it, and the author has to know.
+    """
+    name = shown_name(event.author, stage.network_names)
     event = replace(event, author=replace(event.author, name=name))
     match event:
         case Message():
-            for number, piece in enumerate(_pieces(event, capabilities)):
-                yield Outgoing(target, key if number == 0 else f"{key}.{number}", piece)
+            yield from _said(event, key, stage, relations)
+        case Edited():
+            yield from _edited(event, key, stage, relations)
+        case Deleted():
+            yield from _deleted(event, key, stage, relations)
+        case Reacted():
+            yield from _reacted(event, key, stage, relations)
         case SubjectChanged():
-            subject = next(split(event.subject, capabilities.max_text), "")
-            yield Outgoing(target, key, replace(event, subject=subject))
+            subject = next(split(event.subject, stage.capabilities.max_text), "")
+            yield Outgoing(stage.place, key, replace(event, subject=subject))
+        case TitleChanged():
+            title = next(split(event.title, stage.capabilities.max_text), "")
+            yield Outgoing(stage.place, key, replace(event, title=title))
         case _:
-            yield Outgoing(target, key, event)
+            yield Outgoing(stage.place, key, event)
 
 
-def _pieces(message: Message, capabilities: Capabilities) -> Iterator[Message]:
-    emote = message.emote and capabilities.does(Feature.EMOTE) and capabilities.own_names
-    limit = capabilities.max_text
-    byline = _byline(message, capabilities)
-    if byline:
-        byline = next(split(byline, limit // 2), "") + " "
-    for piece in split(message.text, limit - len(byline.encode())):
-        yield replace(message, text=byline + piece, emote=emote)
+# --- messages -----------------------------------------------------------------------------------
 
 
-def _byline(message: Message, capabilities: Capabilities) -> str:
+def _said(message: Message, key: str, stage: Stage, relations: Relations) -> Iterator[Outgoing]:
+    can = stage.capabilities
+    reply_to, topic = relations.reply_to, relations.topic
+    first = Outgoing(stage.place, key, message, reply_to=reply_to, topic=topic)
+    if reply_to and not can.does(Feature.REPLY):
+        message, first = otherwise.quoting(message, reply_to), replace(first, reply_to=None)
+    elif topic and not can.does(Feature.TOPIC):
+        message = otherwise.in_topic(message, topic)
+    if message.attachments and not can.does(Feature.FILE):
+        message = otherwise.without_files(message, stage.link)
+    elif message.attachments and not (message.text or can.own_names):
+        message = otherwise.announcing(message)
+    for number, part in enumerate(_parts(message, stage)):
+        part_key = key if number == 0 else f"{key}.{number}"
+        link = stage.link(part.attachments[0]) if part.attachments else None
+        yield replace(
+            first, key=part_key, event=part, reply_to=None if number else first.reply_to, link=link
+        )
+
+
+def _parts(message: Message, stage: Stage) -> Iterator[Message]:
+    """The pieces of the text, and each file by itself; the first with the text if that can be."""
+    texts = list(_texts(message, stage))
+    files = list(message.attachments)
+    if files and stage.capabilities.captions and len(texts) <= 1:
+        bare = replace(message, text="", html=None)
+        yield replace(texts[0] if texts else bare, attachments=(files.pop(0),))
+        texts = []
+    for text in texts:
+        yield replace(text, attachments=())
+    for file in files:
+        yield replace(message, text="", html=None, mentions=(), attachments=(file,))
+
+
+def _texts(message: Message, stage: Stage) -> Iterator[Message]:
+    can = stage.capabilities
+    emote = message.emote and can.does(Feature.EMOTE) and can.own_names
+    for piece in pieces(message.text, message.html, can, byline=_byline(message, can)):
+        yield replace(message, text=piece.text, html=piece.html, emote=emote)
+
+
+def _byline(event: Message | Edited, capabilities: Capabilities) -> str:
     """What stands before every piece: a long text must not lose its author halfway."""
+    emote = isinstance(event, Message) and event.emote
     if not capabilities.own_names:
-        name = message.author.name
-        return f"* {name}" if message.emote else f"{name}:"
-    return "*" if message.emote and not capabilities.does(Feature.EMOTE) else ""
+        return f"* {event.author.name}" if emote else f"{event.author.name}:"
+    return "*" if emote and not capabilities.does(Feature.EMOTE) else ""
 
 
-def split(text: str, limit: int) -> Iterator[str]:
-    """Cut a text into pieces of at most `limit` UTF-8 bytes, at paragraph, line or word ends.
-
-    Pieces of nothing but white space are left out.
-
-    Raises:
-        ValueError: the limit is below the four bytes that one character may need.
-    """
-    if limit < 4:
-        msg = f"no text fits into {limit} bytes"
-        raise ValueError(msg)
-    start = 0
-    while len(text) - start > limit // 4:
-        # No more characters than bytes fit, and decoding drops the one that is cut in half.
-        window = text[start : start + limit].encode()
-        if len(window) <= limit and start + limit >= len(text):
-            break
-        head = window[:limit].decode("utf-8", "ignore")
-        end = _end_of_piece(head, text, start)
-        if piece := head[:end].rstrip():
-            yield piece
-        start = _skip_blank(text, start + end)
-    if (rest := text[start:]) and not rest.isspace():
-        yield rest
+# --- changes ------------------------------------------------------------------------------------
 
 
-def _end_of_piece(head: str, text: str, start: int) -> int:
-    """Where to cut in `head`, which is the text from `start` on as far as it fits."""
-    for mark in ("\n\n", "\n"):
-        if (end := head.rfind(mark)) > len(head) // 2:
-            return end
-    if text[start + len(head)] not in "\n " and (end := head.rfind(" ")) > 0:
-        return end
-    return len(head)
+def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iterator[Outgoing]:
+    targets, can = relations.targets, stage.capabilities
+    if not targets:
+        return
+    if not can.does(Feature.EDIT) or _too_old(event, targets[0], can):
+        if level(can, event.kind) is Level.REFUSED:
+            raise Refused(f"{stage.name} can't change what was said; the old text is still there.")
+        follow_up = otherwise.edited(event, targets[0])
+        yield from _said(follow_up, key, stage, Relations(reply_to=targets[0]))
+        return
+    original = relations.original
+    emote = original is not None and original.emote
+    texts = list(pieces(event.text, event.html, can, byline=_edit_byline(event, can, emote=emote)))
+    for number, target in enumerate(targets):
+        part_key = key if number == 0 else f"{key}.{number}"
+        if number < len(texts):
+            piece = replace(event, text=texts[number].text, html=texts[number].html)
+            yield Outgoing(stage.place, part_key, piece, target=target, topic=relations.topic)
+        else:
+            gone = Deleted(event.place, event.author, event.time, event.target)
+            yield Outgoing(stage.place, part_key, gone, target=target)
+    for number in range(len(targets), len(texts)):
+        more = otherwise.continued(event, texts[number])
+        yield Outgoing(stage.place, f"{key}.{number}", more, topic=relations.topic)
 
 
-def _skip_blank(text: str, start: int) -> int:
-    while start < len(text) and text[start] in "\n ":
-        start += 1
-    return start
+def _edit_byline(event: Edited, capabilities: Capabilities, *, emote: bool) -> str:
+    if not capabilities.own_names:
+        return f"* {event.author.name}" if emote else f"{event.author.name}:"
+    return "*" if emote and not capabilities.does(Feature.EMOTE) else ""
+
+
+def _too_old(event: Edited, target: Copy, capabilities: Capabilities) -> bool:
+    within = capabilities.edit_within
+    return within is not None and event.time - target.time > within
+
+
+def _deleted(event: Deleted, key: str, stage: Stage, relations: Relations) -> Iterator[Outgoing]:
+    targets, can = relations.targets, stage.capabilities
+    if not targets:
+        return
+    feature = Feature.DELETE if targets[0].own else Feature.MODERATION
+    if not can.does(feature):
+        raise Refused(
+            f"{stage.name} can't delete what was said; it is still to be read there.",
+            f"Ask a moderator of {stage.name} to delete it.",
+        )
+    for number, target in enumerate(targets):
+        part_key = key if number == 0 else f"{key}.{number}"
+        yield Outgoing(stage.place, part_key, event, target=target)
+
+
+def _reacted(event: Reacted, key: str, stage: Stage, relations: Relations) -> Iterator[Outgoing]:
+    targets, can = relations.targets, stage.capabilities
+    if not targets or not is_due(can, event.kind):
+        return
+    if can.does(Feature.REACTION):
+        yield Outgoing(
+            stage.place,
+            key,
+            event,
+            target=targets[0],
+            reaction=relations.reaction,
+            standing=relations.standing,
+        )
+    elif not event.gone:
+        line = otherwise.reacted(event, targets[0])
+        yield from _said(line, key, stage, Relations())

@@ -6,17 +6,20 @@ duties it makes are on disk together or not at all. It knows places and links, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection
 
 from bridge.clock import milliseconds, now_ms
-from bridge.contract import Capabilities
+from bridge.contract import Capabilities, Sent
+from bridge.flow.changes import Changes, News, refers
 from bridge.flow.codec import decode_deliverable, encode
 from bridge.flow.directory import Directory
 from bridge.flow.features import is_due
-from bridge.model import Deliverable, Event, Message, Place, Roster
+from bridge.model import Deliverable, Edited, Event, Kind, Message, Place, Reactions, Roster
 from bridge.portals.service import PortalIndex, Spot
 from bridge.store import deliveries, messages, portals
+from bridge.store.tables import ALIAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,19 @@ class Unreadable:
 
 Arrival = Event | Unreadable
 
+_KEPT: Final = frozenset({Kind.MESSAGE, Kind.EDITED, Kind.REACTED})
+"""Events that later ones may be about."""
+
 
 @dataclass(slots=True)
 class Duty:
     """A delivery on its way: the row in the store together with what a lane needs to know.
 
     `event` is None when it can't be read any more. `doubtful` means that an earlier attempt may
-    have arrived; `sent` are the ids of the parts that did, `noted` of them are recorded; `faults`
-    counts how often the adapter broke. Times in milliseconds since the epoch.
+    have arrived; `sent` is what became of the parts that did, `noted` of them are recorded;
+    `faults` counts how often the adapter broke. `target_id` and `topic_id` are as in `News`.
+    `withdrawn`: it was deleted since, and its words are gone.
+    Times in milliseconds since the epoch.
     """
 
     id: int
@@ -52,17 +60,31 @@ class Duty:
     attempts: int = 0
     faults: int = 0
     doubtful: bool = False
-    sent: list[str | None] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     noted: int = 0
+    target_id: int | None = None
+    topic_id: int | None = None
+    withdrawn: bool = False
 
 
 @dataclass(slots=True)
 class _Rows:
+    """What is to be written. `written` are the duties that are already."""
+
     inbox: list[messages.InboxRow] = field(default_factory=list)
     unreadable: list[messages.UnreadableRow] = field(default_factory=list)
     copies: list[messages.CopyRow] = field(default_factory=list)
+    aliases: list[messages.CopyRow] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
     heard: dict[int, int] = field(default_factory=dict)
+    written: list[Duty] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """All of it is written."""
+        self.written += self.duties
+        for rows in (self.inbox, self.unreadable, self.copies, self.aliases, self.duties):
+            rows.clear()
+        self.heard.clear()
 
 
 class Relay:
@@ -71,18 +93,20 @@ class Relay:
     Args:
         index: the portals as they are now.
         capabilities: what a place can show.
-        made: whether a copy was made that is not on disk yet, and so may come back unknown.
+        unrecorded: the message of a copy that was made and is not on disk yet, and so may come
+            back unknown.
     """
 
     def __init__(
         self,
         index: Callable[[], PortalIndex],
         capabilities: Callable[[Place], Capabilities],
-        made: Callable[[messages.CopyKey], bool] = lambda _: False,
+        unrecorded: Callable[[messages.CopyKey], int | None] = lambda _: None,
     ) -> None:
         self._index = index
         self._capabilities = capabilities
-        self._made = made
+        self._unrecorded = unrecorded
+        self._changes = Changes(unrecorded)
         self._followed: PortalIndex | None = None
         self._directory = Directory()
         self._last_message = 0
@@ -106,7 +130,7 @@ class Relay:
         spots = [(arrival, spot) for arrival in arrivals if (spot := index.at(arrival.place))]
         keys = [(spot.place_id, arrival.id) for arrival, spot in spots if arrival.id]
         # In this order: what is recorded between the two questions is found by the second
-        seen = {key for key in keys if self._made(key)}
+        seen = {key for key in keys if self._unrecorded(key) is not None}
         seen |= messages.known(connection, keys)
         for arrival, spot in spots:
             if isinstance(arrival, Roster) and spot.link is not None:
@@ -122,7 +146,7 @@ class Relay:
             else:
                 self._take(connection, rows, arrival, spot, now)
         self._write(connection, rows)
-        return rows.duties
+        return rows.written
 
     def revive(
         self, connection: Connection, failed: Sequence[deliveries.FailedDelivery]
@@ -141,6 +165,7 @@ class Relay:
             ids.append((row.id, self._last_delivery))
             duty = Duty(self._last_delivery, row.message_id, row.place_id, event, now)
             duty.doubtful = True
+            duty.target_id, duty.topic_id = row.target_id, row.topic_id
             duties.append(duty)
         deliveries.revive(connection, ids, now)
         return duties
@@ -163,30 +188,58 @@ class Relay:
         self, connection: Connection, rows: _Rows, event: Event, spot: Spot, now: int
     ) -> None:
         first = self._last_message + 1
-        for news in self._directory.apply(connection, spot.place_id, event):
-            targets = list(self._targets(spot, news))
+        for news in self._news(connection, rows, spot, event):
             self._last_message += 1
-            if targets or isinstance(news, Message):
-                rows.inbox.append(
-                    messages.InboxRow(
-                        self._last_message, spot.place_id, news.kind, encode(news), now
-                    )
-                )
-            for place_id in targets:
-                self._last_delivery += 1
-                rows.duties.append(
-                    Duty(self._last_delivery, self._last_message, place_id, news, now)
-                )
+            self._carry(rows, spot, news, now)
+            if refers(news.event):
+                self._changes.settle(connection, spot.place_id, news, self._last_message)
         if event.id:
             # Also of what turned out to be no news: repeated later, it must not become some
             self._last_message = max(self._last_message, first)
             rows.copies.append(messages.CopyRow(spot.place_id, event.id, first))
+        if isinstance(event, Message | Edited) and event.aliases:
+            rows.aliases += [
+                messages.CopyRow(spot.place_id, alias, first, ALIAS) for alias in event.aliases
+            ]
+
+    def _news(
+        self, connection: Connection, rows: _Rows, spot: Spot, event: Event
+    ) -> Iterator[News]:
+        for named in self._directory.apply(connection, spot.place_id, event):
+            if refers(named):
+                self._write(connection, rows)  # it may be about one of those
+                yield from self._changes.read(connection, spot.place_id, named)
+            elif not isinstance(named, Reactions):
+                yield News(named)
+
+    def _carry(self, rows: _Rows, spot: Spot, news: News, now: int) -> None:
+        event = news.event
+        targets = list(self._targets(spot, event))
+        if targets or event.kind in _KEPT:
+            rows.inbox.append(
+                messages.InboxRow(
+                    self._last_message,
+                    spot.place_id,
+                    event.kind,
+                    encode(event),
+                    now,
+                    news.target_id,
+                    news.topic_id,
+                )
+            )
+        for place_id in targets:
+            self._last_delivery += 1
+            duty = Duty(self._last_delivery, self._last_message, place_id, event, now)
+            duty.target_id, duty.topic_id = news.target_id, news.topic_id
+            rows.duties.append(duty)
 
     def _targets(self, spot: Spot, event: Deliverable) -> Iterator[int]:
         portal = spot.portal
         room, number = portal.room, portal.room_place_id
         if spot.link and room and number is not None and self._can_show(room, event):
             yield number
+        if isinstance(event, Message) and event.old:
+            return
         for link in portal.links:
             if (
                 link is not spot.link
@@ -202,6 +255,8 @@ class Relay:
         messages.add_inbox(connection, rows.inbox)
         messages.add_unreadable(connection, rows.unreadable)
         messages.add_new_copies(connection, rows.copies)
+        if rows.aliases:
+            messages.add_copies(connection, rows.aliases)
         portals.note_heard(connection, rows.heard)
         self._directory.write(connection)
         deliveries.add(
@@ -211,3 +266,4 @@ class Relay:
                 for duty in rows.duties
             ],
         )
+        rows.clear()

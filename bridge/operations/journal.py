@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bridge.delivery.watch import Watcher
-from bridge.flow.presentation import delivery_key
+from bridge.flow.keys import delivery_key
 from bridge.flow.relay import Arrival, Duty
 from bridge.model import Place
 from bridge.store.tables import DeliveryState

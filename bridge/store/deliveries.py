@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from bridge.store.prepared import Prepared
-from bridge.store.tables import DeliveryState, deliveries, inbox
+from bridge.store.tables import DeliveryState, InboxState, deliveries, inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class PendingDelivery:
     created_at: int
     kind: str
     payload: bytes
+    target_id: int | None = None
+    topic_id: int | None = None
+    inbox_state: int = int(InboxState.RELAYED)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the words of the event are gone."""
+        return self.inbox_state == InboxState.DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,9 @@ def page(
             deliveries.c.created_at,
             inbox.c.kind,
             inbox.c.payload,
+            inbox.c.target_id,
+            inbox.c.topic_id,
+            inbox.c.state,
         )
         .join(inbox, inbox.c.id == deliveries.c.message_id)
         .where(_PENDING, deliveries.c.place_id == place_id, deliveries.c.id > after)
@@ -128,6 +139,8 @@ class FailedDelivery:
     place_id: int
     kind: str
     payload: bytes
+    target_id: int | None = None
+    topic_id: int | None = None
 
 
 def failed(
@@ -145,6 +158,8 @@ def failed(
             deliveries.c.place_id,
             inbox.c.kind,
             inbox.c.payload,
+            inbox.c.target_id,
+            inbox.c.topic_id,
         )
         .join(inbox, inbox.c.id == deliveries.c.message_id)
         .where(deliveries.c.state == literal_column(str(int(DeliveryState.FAILED))))

@@ -18,13 +18,17 @@ _KEYS_PER_QUERY = 500  # SQLite takes 999 parameters in old builds
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """An event as it is kept; `received_at` in milliseconds since the epoch."""
+    """An event as it is kept; `received_at` in milliseconds since the epoch. `target_id` is the
+    message that it changes or answers, `topic_id` the one that began its topic.
+    """
 
     id: int
     place_id: int
     kind: Kind
     payload: bytes
     received_at: int
+    target_id: int | None = None
+    topic_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class UnreadableRow:
 
 @dataclass(frozen=True, slots=True)
 class CopyRow:
-    """One appearance of a message; `part` counts the pieces of a long text from 0."""
+    """One appearance of a message; `part` counts the pieces of a text from 0, or is `ALIAS`."""
 
     place_id: int
     remote_id: str
@@ -177,7 +181,17 @@ def known_before(
     return found
 
 
-_ADD_INBOX = Prepared.insert(inbox, "id", "place_id", "kind", "payload", "received_at", "state")
+_ADD_INBOX = Prepared.insert(
+    inbox,
+    "id",
+    "place_id",
+    "kind",
+    "payload",
+    "received_at",
+    "state",
+    "target_id",
+    "topic_id",
+)
 
 
 def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
@@ -186,7 +200,16 @@ def add_inbox(connection: Connection, rows: Iterable[InboxRow]) -> None:
     _ADD_INBOX.run(
         connection,
         [
-            (row.id, row.place_id, row.kind.value, row.payload, row.received_at, relayed)
+            (
+                row.id,
+                row.place_id,
+                row.kind.value,
+                row.payload,
+                row.received_at,
+                relayed,
+                row.target_id,
+                row.topic_id,
+            )
             for row in rows
         ],
     )

@@ -5,6 +5,12 @@ A portal's `room_name` is what the configuration calls its room (an id or an ali
 `place_id` is empty until that alias was first resolved. `heard_from` of a portal and of a link is
 since when that place is listened to, `heard_until` until when everything said there is known; both
 are empty while it was never listened to.
+
+A row of `inbox` that changes another has that one's id in `target_id`; so has a reply that of the
+message it answers. A reaction that was taken back has that of the reaction. `topic_id` is the id of
+the message that began the topic. What was deleted keeps its row, but not its words.
+
+`copies.part` counts the pieces of a long text from 0; `ALIAS` marks a further name of a copy.
 """
 
 from enum import IntEnum
@@ -36,6 +42,10 @@ metadata = MetaData(
 )
 
 
+ALIAS = -1
+"""Stands in `copies.part` for a further name, under which a place may speak of a copy."""
+
+
 class DeliveryState(IntEnum):
     """Where a delivery stands. Everything but `PENDING` is final, until someone retries it."""
 
@@ -45,10 +55,11 @@ class DeliveryState(IntEnum):
 
 
 class InboxState(IntEnum):
-    """Whether an event was relayed, or could not be understood and is kept for a look."""
+    """Whether an event was relayed, could not be understood and is kept, or was deleted."""
 
     RELAYED = 1
     UNREADABLE = 2
+    DELETED = 3
 
 
 meta = Table(
@@ -101,6 +112,14 @@ inbox = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("error", Text),
+    Column("target_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Index(
+        "ix_inbox_target_id",
+        "target_id",
+        sqlite_where=text("target_id IS NOT NULL"),
+        postgresql_where=text("target_id IS NOT NULL"),
+    ),
     Index(
         "ix_inbox_messages",
         "place_id",
@@ -117,6 +136,27 @@ copies = Table(
     Column("remote_id", Text, primary_key=True),
     Column("message_id", BigInteger, nullable=False, index=True),
     Column("part", SmallInteger, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+
+topics = Table(
+    "topics",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("remote_id", Text, primary_key=True),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("network", String(40), primary_key=True),
+    Column("author_id", Text, primary_key=True),
+    Column("emoji", Text, primary_key=True),
+    Column("place_id", Integer, nullable=False),
+    Column("reaction_id", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -2,20 +2,35 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from bridge.attendance.gaps import Gaps
-from bridge.contract import Capabilities, Feature, Level, Outgoing, Sent
+from bridge.contract import Capabilities, Feature, Level, LocalFile, Outgoing, Refused, Sent
 from bridge.delivery.lane import LaneContext, Patience
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.own_copies import OwnCopies
 from bridge.delivery.recorder import Recorder
+from bridge.delivery.relating import Relating
+from bridge.delivery.showing import Tools
 from bridge.delivery.watch import NOBODY, Watcher
+from bridge.delivery.withdrawn import Withdrawn
 from bridge.flow.intake import Intake, IntakeWatcher
 from bridge.flow.relay import Arrival, Duty, Relay
 from bridge.inlet import Past
-from bridge.model import MATRIX, Author, Direction, Joined, Left, Message, Place, Renamed, Roster
+from bridge.model import (
+    MATRIX,
+    Attachment,
+    Author,
+    Direction,
+    Joined,
+    Left,
+    Message,
+    Place,
+    Renamed,
+    Roster,
+)
 from bridge.portals.service import Portals, WantedPortal
 from bridge.store.database import Database
 
@@ -39,10 +54,10 @@ EVERYTHING = Capabilities(
 )
 TALK_ONLY = Capabilities(own_names=True, max_text=60_000)
 
-QUICK = Patience(send=5.0, first_delay=0.002, longest_delay=0.004, store=0.002)
+QUICK = Patience(first_delay=0.002, longest_delay=0.004, store=0.002)
 """Waits that a test does not notice."""
 
-NEVER = Patience(send=5.0, first_delay=3600.0, longest_delay=3600.0, store=0.002)
+NEVER = Patience(first_delay=3600.0, longest_delay=3600.0, store=0.002)
 """Waits that nothing ends but a wake or a stop."""
 
 
@@ -133,6 +148,28 @@ class ScriptedOutlet:
         ]
 
 
+class Files:
+    """Files by their source; what is not among them can't be had, for the reason given."""
+
+    def __init__(self) -> None:
+        self.here: dict[str, LocalFile] = {}
+        self.fault: Exception = Refused("It is gone.")
+        self.asked: list[Attachment] = []
+        self.links: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def fetch(
+        self, attachment: Attachment, origin: Place, target: Place, limit: int | None
+    ) -> AsyncIterator[LocalFile]:
+        self.asked.append(attachment)
+        if attachment.source not in self.here:
+            raise self.fault
+        yield self.here[attachment.source]
+
+    def link(self, attachment: Attachment, origin: Place) -> str | None:
+        return self.links.get(attachment.source)
+
+
 class Core:
     """The core as the application puts it together, on one database."""
 
@@ -143,6 +180,7 @@ class Core:
         *,
         crashed: bool = False,
         patience: Patience = QUICK,
+        seconds: float = 5.0,
         give_up_after_ms: int = 1_000_000,
         watcher: Watcher = NOBODY,
         taken: Callable[[Sequence[Duty]], None] = lambda _: None,
@@ -150,17 +188,24 @@ class Core:
     ) -> None:
         self.database = database
         self.portals = Portals(database)
+        self.files = Files()
         self.recorder = Recorder(database, linger=0.0, retry=0.002)
         self.relay = Relay(
             lambda: self.portals.index,
             lambda place: outlets[place.network].shows if place.network in outlets else TALK_ONLY,
-            self.recorder.holds,
+            self.recorder.message_of,
         )
         context = LaneContext(
             database,
             self.recorder,
-            outlets.get,
-            NAMES,
+            Tools(
+                outlets.get,
+                Relating(database, self.recorder, NAMES),
+                self.files,
+                Withdrawn(),
+                NAMES,
+                seconds=seconds,
+            ),
             lambda _: give_up_after_ms,
             watcher,
             taken,

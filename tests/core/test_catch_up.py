@@ -32,7 +32,7 @@ from bridge.attendance.groups import Groups
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import CatchUp, Missed
 from bridge.errors import StoreUnavailableError
-from bridge.flow.presentation import delivery_key
+from bridge.flow.keys import delivery_key
 from bridge.flow.relay import Unreadable
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet

@@ -248,7 +248,7 @@ async def test_a_bug_that_passes_by_itself_sets_nothing_aside(
 async def test_a_network_that_says_nothing_is_not_waited_for_for_ever(
     make_core: MakeCore, hospital_a: ScriptedOutlet
 ) -> None:
-    core = make_core(patience=replace(QUICK, send=0.02))
+    core = make_core(seconds=0.02)
     await core.start()
     hospital_a.script.append(asyncio.Event())
     await core.receive(from_room(0))

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract import Capabilities, Feature, Level, Outgoing
-from bridge.flow.presentation import delivery_key, present, shown_name, split
+from bridge.flow.keys import delivery_key
+from bridge.flow.naming import shown_name
+from bridge.flow.presentation import Stage, present
+from bridge.flow.splitting import split
 from bridge.model import MATRIX, Author, Deliverable, Message, Place, SubjectChanged
 
 EMOTES = {Feature.EMOTE: Level.FULL}
@@ -18,9 +21,7 @@ NO_NAMES = Capabilities(own_names=False, max_text=60_000, shows=EMOTES)
 
 
 def shown(event: Deliverable, capabilities: Capabilities = WIDE) -> list[Outgoing]:
-    return list(
-        present(event, key="k", target=WARD_B, capabilities=capabilities, network_names=NAMES)
-    )
+    return list(present(event, key="k", stage=Stage(WARD_B, capabilities, NAMES)))
 
 
 def texts(event: Deliverable, capabilities: Capabilities = WIDE) -> list[str]:

@@ -105,8 +105,8 @@ async def test_an_outcome_is_written_down_without_being_asked_for(
     moody: Moody, recorder: Recorder
 ) -> None:
     await recorder.note(done(1), [copy(1)])
-    assert recorder.holds((2, "copy-1"))
-    await until(lambda: not recorder.holds((2, "copy-1")))
+    assert recorder.message_of((2, "copy-1")) is not None
+    await until(lambda: recorder.message_of((2, "copy-1")) is None)
     assert await copies(moody) == {"copy-1"}
 
 
@@ -135,9 +135,9 @@ async def test_a_failing_database_loses_no_outcome(moody: Moody, recorder: Recor
     for n in range(1, 11):
         await recorder.note(done(n), [copy(n)])
     await until(lambda: moody.runs >= 3)
-    assert recorder.holds((2, "copy-10"))
+    assert recorder.message_of((2, "copy-10")) is not None
     moody.broken = False
-    await until(lambda: not recorder.holds((2, "copy-10")))
+    await until(lambda: recorder.message_of((2, "copy-10")) is None)
     assert await waiting(moody) == 2990
 
 

@@ -40,10 +40,8 @@ class Desk:
     def __init__(self, database: Database, capabilities: Capabilities = EVERYTHING) -> None:
         self.database = database
         self.portals = Portals(database)
-        self.made: set[messages.CopyKey] = set()
-        self.relay = Relay(
-            lambda: self.portals.index, lambda _: capabilities, self.made.__contains__
-        )
+        self.made: dict[messages.CopyKey, int] = {}
+        self.relay = Relay(lambda: self.portals.index, lambda _: capabilities, self.made.get)
 
     async def open(self, wanted: Sequence[WantedPortal] = BOTH_WARDS) -> "Desk":
         await self.portals.configure(wanted)
@@ -193,7 +191,7 @@ async def test_an_own_copy_that_comes_back_is_dropped(desk: Desk) -> None:
 
 
 async def test_an_own_copy_that_comes_back_before_it_is_on_disk_is_dropped(desk: Desk) -> None:
-    desk.made.add((desk.at(WARD_B), "copy-1"))
+    desk.made[desk.at(WARD_B), "copy-1"] = 1
     assert await desk.accept(replace(said(1, WARD_B), id="copy-1")) == []
     assert len(await desk.accept(replace(said(1, WARD_A), id="copy-1"))) == 2
 

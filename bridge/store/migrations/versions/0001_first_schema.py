@@ -80,7 +80,17 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("target_id", sa.BigInteger(), nullable=True),
+        sa.Column("topic_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
+    )
+    op.create_index(
+        "ix_inbox_target_id",
+        "inbox",
+        ["target_id"],
+        unique=False,
+        sqlite_where=sa.text("target_id IS NOT NULL"),
+        postgresql_where=sa.text("target_id IS NOT NULL"),
     )
     op.create_index(
         "ix_inbox_messages",
@@ -181,10 +191,32 @@ def upgrade() -> None:
         sa.UniqueConstraint("place_id", name="uq_links_place_id"),
     )
     op.create_index("ix_links_portal_id", "links", ["portal_id"], unique=False)
+    op.create_table(
+        "topics",
+        sa.Column("place_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("place_id", "remote_id", name="pk_topics"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_topics_message_id", "topics", ["message_id"], unique=False)
+    op.create_table(
+        "reactions",
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("network", sa.String(length=40), nullable=False),
+        sa.Column("author_id", sa.Text(), nullable=False),
+        sa.Column("emoji", sa.Text(), nullable=False),
+        sa.Column("place_id", sa.Integer(), nullable=False),
+        sa.Column("reaction_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "network", "author_id", "emoji", name="pk_reactions"),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
     for table in (
+        "reactions",
+        "topics",
         "meta",
         "members",
         "notices",

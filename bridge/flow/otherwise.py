@@ -1,0 +1,105 @@
+"""The next best way: what a place can't show as it is becomes a message there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from bridge.contract import Copy, Topic
+from bridge.flow.changes import EDITED
+from bridge.flow.texts import Piece, quoted
+from bridge.model import Attachment, Edited, MediaKind, Message, Reacted
+
+_EXCERPT: Final = 120
+_KINDS: Final = {
+    MediaKind.IMAGE: "image",
+    MediaKind.VIDEO: "video",
+    MediaKind.AUDIO: "audio",
+    MediaKind.VOICE: "voice message",
+    MediaKind.FILE: "file",
+    MediaKind.STICKER: "sticker",
+}
+_UNITS: Final = ("bytes", "kB", "MB", "GB")
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"
+
+
+def quoting(message: Message, answered: Copy) -> Message:
+    """A reply: what it answers stands above it."""
+    said = excerpt(answered.text)
+    name = answered.author.name
+    text, html = quoted(f"{name}: {said}" if name else said, message.text, message.html)
+    return replace(message, text=text, html=html)
+
+
+def in_topic(message: Message, topic: Topic) -> Message:
+    """A message of a topic: what that is about stands above it."""
+    if not topic.title:
+        return message
+    text, html = quoted(f"re: {excerpt(topic.title)}", message.text, message.html)
+    return replace(message, text=text, html=html)
+
+
+def edited(event: Edited, target: Copy) -> Message:
+    """An edit: the new text, marked."""
+    del target
+    return Message(
+        event.place,
+        event.id or event.target,
+        event.author,
+        event.time,
+        EDITED + event.text,
+        html=None if event.html is None else EDITED + event.html,
+        mentions=event.mentions,
+    )
+
+
+def continued(event: Edited, piece: Piece) -> Message:
+    """The end of an edited text that has become longer than the first one was."""
+    return Message(
+        event.place,
+        event.id or event.target,
+        event.author,
+        event.time,
+        piece.text,
+        html=piece.html,
+    )
+
+
+def reacted(event: Reacted, target: Copy) -> Message:
+    """A reaction: a line that names what it is about."""
+    said = excerpt(target.text)
+    text = f"reacted with {event.emoji}" + (f" to “{said}”" if said else "")
+    ident = event.id or f"{event.emoji} on {event.target}"
+    return Message(event.place, ident, event.author, event.time, text, emote=True)
+
+
+def without_files(message: Message, link: Callable[[Attachment], str | None]) -> Message:
+    """A message with files: a line for each, with a link where there is one."""
+    lines = [described(each, link(each)) for each in message.attachments]
+    text = "\n".join([*lines, *([message.text] if message.text else [])])
+    return replace(message, text=text, html=None, attachments=())
+
+
+def announcing(message: Message) -> Message:
+    """Files without a word, where only a text can tell who sends them."""
+    lines = [described(each) for each in message.attachments]
+    return replace(message, text="\n".join(lines))
+
+
+def described(attachment: Attachment, link: str | None = None, why: str = "") -> str:
+    """A line that stands for a file."""
+    size = "" if attachment.size is None else f" ({_measured(attachment.size)})"
+    name = f" {attachment.name}" if attachment.name else ""
+    return f"[{_KINDS[attachment.kind]}]{name}{size}{f' {link}' if link else ''}{why}"
+
+
+def _measured(size: float) -> str:
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
