@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from bridge.bot.permissions import Rank, checked_entry
 from bridge.config.duration import Duration, Span
 from bridge.config.encryption import Encryption
+from bridge.config.media import MediaConfig
 from bridge.config.picture_file import PictureFile
 from bridge.model import Direction, Place
 from bridge.secret import Secret
@@ -360,6 +361,7 @@ class Config(Section):
     retention: Retention = Retention()
     status: Status = Status()
     encryption: Encryption = Encryption()
+    media: MediaConfig = MediaConfig()
     networks: dict[NetworkId, Network] = Field(
         default_factory=dict,
         description="Each key is a network's id: a-z, 0-9 and -, a letter first, at most 31",
