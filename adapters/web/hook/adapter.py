@@ -1,0 +1,34 @@
+"""The adapter's door: what the bridge finds through the entry point."""
+
+import re
+from typing import ClassVar
+
+from adapters.web.hook.network import WebhookNetwork
+from adapters.web.hook.settings import NAME, WebhookSettings
+from bridge.contract import Inlet, Settings
+
+
+class WebhookAdapter:
+    """Makes networks of webhooks. Implements `bridge.contract.Adapter`."""
+
+    settings: ClassVar[type[Settings]] = WebhookSettings
+
+    @staticmethod
+    def normalise(group: str) -> str:
+        """The hook's name, in small letters.
+
+        Raises:
+            ValueError: it can't be a hook's name.
+        """
+        name = group.strip().lower()
+        if not re.fullmatch(NAME, name):
+            msg = f"{group!r} is no hook: it is one of the keys under hooks, as laboratory"
+            raise ValueError(msg)
+        return name
+
+    @staticmethod
+    def create(
+        *, network: str, name: str, settings: WebhookSettings, inlet: Inlet
+    ) -> WebhookNetwork:
+        """Make a network, not yet connected; see `bridge.contract.Adapter.create`."""
+        return WebhookNetwork(network, name, settings, inlet)
