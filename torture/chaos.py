@@ -36,6 +36,7 @@ class Chaos:
         self._schedule = schedule
         self._tell = tell
         self._began = time.monotonic()
+        self._alive = asyncio.Lock()
 
     async def run(self) -> None:
         """Do all of it; returns when all is over and every server runs again."""
@@ -47,8 +48,9 @@ class Chaos:
     async def _kill(self) -> None:
         for kill in self._schedule.kills:
             await self._until(kill.at)
-            self._note("the bridge is killed")
-            await self._ward.subject.kill(kill.seconds)
+            async with self._alive:
+                self._note("the bridge is killed")
+                await self._ward.subject.kill(kill.seconds)
 
     async def _inject(self) -> None:
         for injection in self._schedule.faults:
@@ -66,9 +68,15 @@ class Chaos:
             Fault.SYNAPSE_PAUSES: lambda seconds: _pause(ward.synapse, seconds),
             Fault.DISK_FULL: ward.subject.fill_disk,
             Fault.DATABASE_LOCKED: lambda seconds: _lock(ward.database, seconds),
+            Fault.LOCKED_FOR_LONG: self._lock_for_long,
             Fault.POSTGRESQL_RESTARTS: self._restart_postgres,
         }
         return means[fault]
+
+    async def _lock_for_long(self, seconds: float) -> None:
+        """Longer than the bridge waits for it, which therefore must not be killed meanwhile."""
+        async with self._alive:
+            await _lock(self._ward.database, seconds)
 
     async def _restart_postgres(self, seconds: float) -> None:
         if self._ward.postgres is None:

@@ -28,14 +28,13 @@ PAGE_MAX: Final = f"max_archive_query_results = {_PAGE}"
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """One message of a room: its id there, the nick, the text, the sender's own id, and when the
-    room had it, in seconds since the epoch (Prosody tells whole seconds).
+    """One message of a room: its id there, the nick, the text, and when the room had it, in seconds
+    since the epoch (Prosody tells whole seconds).
     """
 
     id: str
     nick: str
     body: str
-    sent_as: str
     at: float
 
 
@@ -110,7 +109,6 @@ class ArchiveReader:
                 result.get("id", ""),
                 message.get("from", "").partition("/")[2],
                 message.findtext(_BODY) or "",
-                message.get("id", ""),
                 datetime.fromisoformat(delay.get("stamp", "")).timestamp(),
             )
         )

@@ -10,7 +10,7 @@ from torture.setting import Setting
 
 
 class Fault(StrEnum):
-    """What can be done besides killing the bridge. One at a time."""
+    """What can be done besides killing the bridge. One at a time; the next one waits."""
 
     PROSODY_RESTARTS = "Prosody restarts"
     SYNAPSE_RESTARTS = "Synapse restarts"
@@ -18,6 +18,7 @@ class Fault(StrEnum):
     SYNAPSE_PAUSES = "Synapse pauses"
     DISK_FULL = "disk full"
     DATABASE_LOCKED = "database locked"
+    LOCKED_FOR_LONG = "database locked for long"
     POSTGRESQL_RESTARTS = "PostgreSQL restarts"
 
 
@@ -28,6 +29,8 @@ _OF_SQLITE: Final = (Fault.DISK_FULL, Fault.DATABASE_LOCKED)
 _OF_POSTGRESQL: Final = (Fault.POSTGRESQL_RESTARTS,)
 _SHORTEST: Final = 1.0
 _LONGEST: Final = 6.0
+_LONG_LOCK: Final = (35.0, 42.0)
+"""The bridge waits for a lock for 30 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,12 @@ class Schedule:
             Injection(at, dice.uniform(_SHORTEST, longest), fault)
             for at, fault in zip(_moments(dice, setting, len(order)), order, strict=True)
         ]
-        return cls(seed, kills, faults)
+        if not setting.postgresql:
+            faults += [
+                Injection(at, dice.uniform(*_LONG_LOCK), Fault.LOCKED_FOR_LONG)
+                for at in _moments(dice, setting, setting.long_locks)
+            ]
+        return cls(seed, kills, sorted(faults, key=lambda each: each.at))
 
     def lines(self) -> list[str]:
         """For people to read, in order of time."""

@@ -8,6 +8,7 @@ import asyncio
 import os
 import resource
 from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,19 @@ from typing import Any, Final, Self
 
 from sandbox.bridge import Bridge, BridgeConfig
 from sandbox.process import Process
+from torture.disk import Disk
 
 _NO_LIMIT: Final = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 _WATCH_SECONDS: Final = 0.2
 _RESTART_SECONDS: Final = 1.0
 _TAIL: Final = 30
+_UNTIL_MET_SECONDS: Final = 15.0
+_MET_POLL_SECONDS: Final = 0.5
+
+FULL: Final = ("database or disk is full", "disk I/O error")
+"""What the log says of a full disk: a real one, and one that is played by a limit."""
+
+LOCKED: Final = ("database is locked",)
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,13 @@ class PipedBridge(Bridge):
         if self._writer.running:
             await self._writer.wait()
 
+    def met(self, words: Collection[str], since: int = 0) -> int:
+        """How many lines of its log, from that byte on, have any of these words."""
+        with self.log_file.open("rb") as log:
+            log.seek(since)
+            wanted = [each.encode() for each in words]
+            return sum(any(each in line for each in wanted) for line in log)
+
     def log_tail(self, lines: int = _TAIL) -> str:
         """The last lines of its log."""
         if not self.log_file.exists():
@@ -66,10 +82,16 @@ class PipedBridge(Bridge):
 
 
 class Subject:
-    """Keeps the bridge running as a service manager would, kills it, and fills its disk."""
+    """Keeps the bridge running as a service manager would, kills it, and fills its disk.
 
-    def __init__(self, bridge: PipedBridge) -> None:
+    Args:
+        bridge: the bridge.
+        disk: where its database is; without one, a full disk is played by a limit on its files.
+    """
+
+    def __init__(self, bridge: PipedBridge, disk: Disk | None = None) -> None:
         self.bridge = bridge
+        self._disk = disk
         self.kills = 0
         self.ended_by_itself: list[int] = []
         self._meant_to_run = True
@@ -94,14 +116,36 @@ class Subject:
         self._meant_to_run = True
 
     async def fill_disk(self, seconds: float) -> None:
-        """For some time, let none of its files be written any more."""
+        """For some time, let none of its files grow any more; at least until it has met that.
+
+        Parts of an SQLite database are written again and again in their places, so that nothing is
+        noticed for a while.
+        """
         if not self.bridge.running:
+            return
+        since = self.bridge.log_file.stat().st_size
+        full = asyncio.create_task(self._keep_full())
+        try:
+            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_UNTIL_MET_SECONDS):
+                    while not self.bridge.met(FULL, since):  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(_MET_POLL_SECONDS)
+        finally:
+            full.cancel()
+            await asyncio.wait({full})
+
+    async def _keep_full(self) -> None:
+        if self._disk is not None:
+            await self._disk.keep_full()
             return
         pid = self.bridge.pid
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        await asyncio.sleep(seconds)
-        with suppress(ProcessLookupError):  # killed meanwhile
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, _NO_LIMIT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, _NO_LIMIT)
 
     async def _launch(self) -> None:
         if not self.bridge.running:

@@ -56,6 +56,7 @@ def outcome_table(outcome: Outcome) -> Table:
         ("bridge killed", outcome.kills),
         *((fault, faults[fault]) for fault in (*_RESTARTS, *_PAUSES) if fault in faults),
         *injected.items(),
+        *((f"its log's lines of a {fault}", count) for fault, count in outcome.met.items()),
         ("bridge ended by itself", _statuses(outcome.ended_by_itself)),
         ("tracebacks in its log", outcome.tracebacks),
         *((f"delay to {side.value}, p50 / p99", _delay(verdict, side)) for side in Side),

@@ -15,6 +15,7 @@ from torture.ears import Spot
 from torture.load import Load
 from torture.schedule import Fault, Schedule
 from torture.setting import Setting
+from torture.subject import FULL, LOCKED
 from torture.verdict import Kind, Verdict, judge
 from torture.ward import Ward, opened
 
@@ -22,6 +23,8 @@ _POLL_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 3.0
 """After the last message has arrived everywhere: for what may come twice."""
 _LAST_HOPE_SECONDS: Final = 10.0
+_FULL: Final = "full disk"
+_LOCKED: Final = "locked database"
 
 Told = Callable[[str], None]
 
@@ -29,7 +32,7 @@ Told = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a trial. `ended_by_itself` are the exit statuses of a bridge that was not told
-    to end; `tracebacks` counts those in its log.
+    to end; `met` counts the lines of its log about each fault of its database, `tracebacks` those.
     """
 
     verdict: Verdict
@@ -37,13 +40,16 @@ class Outcome:
     kills: int
     faults: Mapping[Fault, int]
     ended_by_itself: Sequence[int]
+    met: Mapping[str, int]
     tracebacks: int
     log: Path
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.verdict.good and not self.tracebacks
+        """Whether nothing is wrong, and what was to be met was."""
+        unmet = self.faults.get(Fault.LOCKED_FOR_LONG) and not self.met[_LOCKED]
+        ended = len(self.ended_by_itself)
+        return self.verdict.good and not (self.tracebacks or unmet or ended)
 
 
 async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outcome:
@@ -75,13 +81,15 @@ async def hold(directory: Path, setting: Setting, seed: int, tell: Told) -> Outc
             verdict = await _compare(ward, load, setting.patience, tell)
             for task in background:
                 task.cancel()
-    log = ward.subject.bridge.log_file
+    bridge = ward.subject.bridge
+    log = bridge.log_file
     return Outcome(
         verdict,
         time.monotonic() - began,
         ward.subject.kills,
         chaos.done,
         ward.subject.ended_by_itself,
+        {_FULL: bridge.met(FULL), _LOCKED: bridge.met(LOCKED)},
         log.read_text(errors="replace").count("Traceback"),
         log,
     )

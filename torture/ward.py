@@ -21,6 +21,7 @@ from sandbox.xmpp_user import XmppUser
 from torture import mam
 from torture.cast import LISTENER, Person, Side, of_side
 from torture.colleague import Colleague
+from torture.disk import mounted
 from torture.doctor import Doctor
 from torture.ears import Ears
 from torture.setting import Setting
@@ -30,6 +31,8 @@ _MODERATOR: Final = 50
 _ENTRY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
 _DEAD: Final = "dead"
+_DISK: Final = "disk"
+_DATABASE: Final = "consilium.db"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Ward:
     @property
     def database(self) -> Path:
         """The bridge's SQLite file."""
-        return self.subject.bridge.log_file.with_name("consilium.db")
+        return self.subject.bridge.log_file.with_name(_DISK) / _DATABASE
 
     async def everyone_is_there(self) -> None:
         """Return once the bridge is in every place: from then on nothing said can be missed."""
@@ -98,9 +101,10 @@ async def opened(directory: Path, setting: Setting) -> AsyncIterator[Ward]:
             synapse.server_name,
             await _networks(prosody, dead=setting.dead_network),
             {rooms[number]: _links(number, groups, setting) for number in numbers},
-            postgres.url() if postgres else "sqlite:///consilium.db",
+            postgres.url() if postgres else f"sqlite:///{_DISK}/{_DATABASE}",
         )
-        subject = Subject(PipedBridge(directory / "bridge", config))
+        disk = await stack.enter_async_context(mounted(directory / "bridge" / _DISK))
+        subject = Subject(PipedBridge(directory / "bridge", config), disk)
         await stack.enter_async_context(subject)
         ward = Ward(
             directory, synapse, prosody, postgres, subject, doctors, colleagues, rooms, groups,

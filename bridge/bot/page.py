@@ -18,6 +18,8 @@ _BEFORE = """\
 The bot listens in every room that is linked to a group, and in a private chat: in Element, start a
 direct chat with it. It answers below the command, in the same thread. Neither commands nor answers
 are passed on to other networks.
+
+You can give ten commands at once, and then ten a minute; the bot says so when it is too much.
 """
 
 _AFTER = """\
