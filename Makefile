@@ -32,13 +32,17 @@ lock: .cache/uv/bin/uv ## Write the lock files anew (ARGS=--upgrade takes newer 
 	$(compile) pyproject.toml -o requirements.lock
 	$(compile) pyproject.toml --extra dev -o requirements-dev.lock
 	$(compile) sandbox/synapse.in -o sandbox/synapse.lock
+	# Mailman's source has file names that uv won't unpack
+	.cache/uv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(ARGS) \
+		sandbox/mail_mailman.in -o sandbox/mail_mailman.lock
 
 compile = .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(ARGS)
 
 .cache/uv/bin/uv: | setup
 	@.venv/bin/python -m venv .cache/uv
-	@.cache/uv/bin/pip install --quiet uv
+	@.cache/uv/bin/pip install --quiet uv pip-tools
 
 clean: ## Remove all that was installed or generated in the checkout
 	rm -rf .venv .cache .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Install what the make targets need, and nothing that is there already:
-#   - from the distribution's packages, where they are missing: Python with venv, Prosody, and
-#     PostgreSQL for the tests that run on both databases;
-#   - inside the checkout: .venv for Consilium, .cache/synapse-venv for Synapse.
+#   - from the distribution's packages, where they are missing: Python with venv, Prosody, Dovecot
+#     and Postfix for the tests of mailing lists, and PostgreSQL for the tests that run on both
+#     databases;
+#   - inside the checkout: .venv for Consilium, .cache/synapse-venv for Synapse, and
+#     .cache/mailman-venv for Mailman.
 # PYTHON=/path/to/python3.x chooses the interpreter. The output of all tools goes to .cache/setup.log.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly LOG=.cache/setup.log
-readonly STEPS=5
+readonly STEPS=7
 
 main() {
     mkdir -p .cache
+    export PATH=$PATH:/usr/sbin # where servers are, and where not everyone looks
     exec 9>.cache/setup.lock
     flock 9 # two targets started at once take turns
 
@@ -24,10 +27,16 @@ main() {
         need_packages postgresql
         step 2 PostgreSQL install_postgresql
     fi
-    local project synapse
+    if ! command -v dovecot >/dev/null || ! command -v postfix >/dev/null; then
+        need_packages dovecot-imapd dovecot-lmtpd postfix
+        step 6 "Dovecot and Postfix" install_mail_servers
+    fi
+    local project synapse mailman
     project=$(stamp requirements-dev.lock pyproject.toml)
     synapse=$(stamp sandbox/synapse.lock)
-    if is_current .venv "$project" && is_current .cache/synapse-venv "$synapse"; then
+    mailman=$(stamp sandbox/mail_mailman.lock)
+    if is_current .venv "$project" && is_current .cache/synapse-venv "$synapse" &&
+        is_current .cache/mailman-venv "$mailman"; then
         return
     fi
     choose_python # sets $python
@@ -38,6 +47,10 @@ main() {
     if ! is_current .cache/synapse-venv "$synapse"; then
         step 5 Synapse install_locked .cache/synapse-venv sandbox/synapse.lock
         echo "$synapse" >.cache/synapse-venv/stamp
+    fi
+    if ! is_current .cache/mailman-venv "$mailman"; then
+        step 7 Mailman install_locked .cache/mailman-venv sandbox/mail_mailman.lock
+        echo "$mailman" >.cache/mailman-venv/stamp
     fi
 }
 
@@ -112,6 +125,14 @@ install_prosody() {
 install_postgresql() {
     apt_install postgresql
     keep_down postgresql
+}
+
+install_mail_servers() {
+    # Without this, Debian's Postfix asks what kind of server it is to be
+    echo "postfix postfix/main_mailer_type select No configuration" | as_root debconf-set-selections
+    apt_install dovecot-imapd dovecot-lmtpd postfix
+    keep_down dovecot
+    keep_down postfix
 }
 
 # Such a package starts a server of its own, now and at every boot. Nobody asked for that: ours are

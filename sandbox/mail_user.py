@@ -1,0 +1,103 @@
+"""A colleague with a mail program: sends and reads mails, through the standard library alone."""
+
+import asyncio
+import imaplib
+import smtplib
+import time
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.policy import default
+from email.utils import make_msgid
+
+from sandbox.ports import LOOPBACK
+
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class MailUser:
+    """One mailbox, and where it is."""
+
+    address: str
+    password: str
+    imap_port: int
+    smtp_port: int
+    name: str = ""
+
+    def mail(self, to: str, subject: str, text: str, **headers: str) -> EmailMessage:
+        """A mail, not yet sent; `headers` are further fields, with `_` for a hyphen."""
+        mail = EmailMessage()
+        mail["From"] = f"{self.name} <{self.address}>" if self.name else self.address
+        mail["To"] = to
+        mail["Subject"] = subject
+        mail["Message-ID"] = make_msgid(domain=self.address.partition("@")[2])
+        for name, value in headers.items():
+            mail[name.replace("_", "-")] = value
+        mail.set_content(text)
+        return mail
+
+    async def send(self, mail: EmailMessage | bytes, to: str) -> None:
+        """Hand a mail in, as it is."""
+        data = mail if isinstance(mail, bytes) else mail.as_bytes()
+        await asyncio.to_thread(self._send, data, to)
+
+    def _send(self, data: bytes, to: str) -> None:
+        with smtplib.SMTP(LOOPBACK, self.smtp_port, timeout=20) as client:
+            client.sendmail(self.address, [to], data)
+
+    async def put(self, raw: bytes) -> None:
+        """Put a mail into the own mailbox, as if it had come."""
+        await asyncio.to_thread(self._put, raw)
+
+    def _put(self, raw: bytes) -> None:
+        with self._imap() as client:
+            client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), raw)
+
+    async def mails(self) -> list[Message]:
+        """All that is in the mailbox, in order."""
+        return await asyncio.to_thread(self._mails)
+
+    def _mails(self) -> list[Message]:
+        with self._imap() as client:
+            client.select("INBOX", readonly=True)
+            _, found = client.search(None, "ALL")
+            mails = []
+            for number in found[0].split():
+                _, data = client.fetch(number.decode(), "(BODY.PEEK[])")
+                mails.append(message_from_bytes(data[0][1], policy=default))
+        return mails
+
+    async def flags(self) -> list[str]:
+        """The flags of each mail, in order."""
+        return await asyncio.to_thread(self._flags)
+
+    def _flags(self) -> list[str]:
+        with self._imap() as client:
+            client.select("INBOX", readonly=True)
+            _, data = client.fetch("1:*", "(FLAGS)")
+        return [each.decode() for each in data if isinstance(each, bytes)]
+
+    async def mail_with(self, subject: str, timeout: float = 20.0) -> Message:
+        """The first mail whose subject has these words in it, once it is there."""
+        async with asyncio.timeout(timeout):
+            while True:
+                for mail in await self.mails():
+                    if subject in str(mail["Subject"]):
+                        return mail
+                await asyncio.sleep(_POLL)
+
+    async def clear(self) -> None:
+        """Throw all mails away."""
+        await asyncio.to_thread(self._clear)
+
+    def _clear(self) -> None:
+        with self._imap() as client:
+            client.select("INBOX")
+            client.store("1:*", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+
+    def _imap(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(LOOPBACK, self.imap_port, timeout=20)
+        client.login(self.address, self.password)
+        return client
