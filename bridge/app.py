@@ -29,6 +29,7 @@ from bridge.delivery.withdrawn import Withdrawn
 from bridge.errors import StoreError
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Relay
+from bridge.flow.texts import reader
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet
 from bridge.matrix.avatars import Avatars, Drawable
@@ -176,7 +177,10 @@ class _Parts:
         relay = Relay(
             lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.message_of
         )
-        intake = Intake(database, relay, lanes.take, (*console.intake_watchers, status.unreadable))
+        intake = Intake(
+            database, relay, lanes.take, (*console.intake_watchers, status.unreadable),
+            reader(lambda place: _capabilities(outlets, place)),
+        )  # fmt: skip
         retries = Retries(intake, portals, lanes, recorder.flush)
         retries.watch(status.messages.retried)
         retry_reactions = make_retry_reactions(

@@ -47,6 +47,7 @@ class Intake:
     Args:
         deliver: called on the loop with the new duties, after their commit, in order.
         watchers: told of each commit, before that.
+        read: brings an event's text into the form that is stored.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Intake:
         relay: Relay,
         deliver: Callable[[Sequence[Duty]], None],
         watchers: Sequence[IntakeWatcher] = (),
+        read: Callable[[Event], Event] = lambda event: event,
     ) -> None:
         self._database = database
         self._relay = relay
         self._deliver = deliver
         self._watchers = watchers
+        self._read = read
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue(_WAITING)
         self._stopped = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -77,7 +80,7 @@ class Intake:
         if self._stopped.is_set():
             raise _stopping()
         batch = _Batch(
-            [_cleaned(arrival) for arrival in arrivals],
+            [_cleaned(arrival, self._read) for arrival in arrivals],
             asyncio.get_running_loop().create_future(),
         )
         await self._queue.put(batch)
@@ -199,19 +202,19 @@ class Intake:
             await self._accept([_trace(first, f"not relayed: {type(error).__name__}")])
 
 
-def _stopping() -> StoreError:
-    return StoreError("The bridge is stopping.")
-
-
-def _cleaned(arrival: Arrival) -> Arrival:
+def _cleaned(arrival: Arrival, read: Callable[[Event], Event]) -> Arrival:
     if isinstance(arrival, Unreadable):
         ident = arrival.id if arrival.id and is_sound_id(arrival.id) else None
         return replace(arrival, reason=clean_text(arrival.reason, MAX_SUBJECT), id=ident)
     try:
-        return clean(arrival)
+        return read(clean(arrival))
     except ValueError as error:
         log.warning("event_refused", place=str(arrival.place), reason=str(error))
         return _trace(arrival, str(error))
+
+
+def _stopping() -> StoreError:
+    return StoreError("The bridge is stopping.")
 
 
 def _trace(event: Event, reason: str) -> Unreadable:

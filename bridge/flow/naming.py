@@ -14,15 +14,14 @@ def shown_name(author: Author, network_names: Mapping[str, str]) -> str:
     doctor of this homeserver or for a member of a third network. A claim to such a suffix that
     is part of a person's own name is taken away first, however its letters are dressed up.
     """
-    name = _without_claims(author.name, network_names) or _without_claims(
-        clean_name(author.id), network_names
-    )
+    name = bare_name(author.name, network_names) or bare_name(clean_name(author.id), network_names)
     if author.network == MATRIX:
         return name or "?"
     return f"{name or '?'} ({network_names.get(author.network, author.network)})"
 
 
-def _without_claims(name: str, network_names: Mapping[str, str]) -> str:
+def bare_name(name: str, network_names: Mapping[str, str]) -> str:
+    """The name without the suffix of any network, however often it is there."""
     while start := _start_of_claim(name, network_names):
         name = name[: start - 1].rstrip()
     return name

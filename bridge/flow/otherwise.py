@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from bridge import richtext
 from bridge.contract import Copy, Topic
 from bridge.flow.changes import EDITED
-from bridge.flow.texts import Piece, quoted
+from bridge.flow.texts import Piece
 from bridge.model import Attachment, Edited, MediaKind, Message, Reacted
 
 _EXCERPT: Final = 120
@@ -29,30 +30,31 @@ def excerpt(text: str) -> str:
 
 def quoting(message: Message, answered: Copy) -> Message:
     """A reply: what it answers stands above it."""
-    said = excerpt(answered.text)
-    name = answered.author.name
-    text, html = quoted(f"{name}: {said}" if name else said, message.text, message.html)
-    return replace(message, text=text, html=html)
+    quoted = richtext.with_quote(
+        message.text, message.html, answered.author.name or "?", answered.text
+    )
+    return replace(message, text=quoted.plain, html=quoted.html)
 
 
 def in_topic(message: Message, topic: Topic) -> Message:
     """A message of a topic: what that is about stands above it."""
     if not topic.title:
         return message
-    text, html = quoted(f"re: {excerpt(topic.title)}", message.text, message.html)
-    return replace(message, text=text, html=html)
+    about = richtext.with_quote(message.text, message.html, "re", excerpt(topic.title))
+    return replace(message, text=about.plain, html=about.html)
 
 
 def edited(event: Edited, target: Copy) -> Message:
     """An edit: the new text, marked."""
     del target
+    led = richtext.with_lead(event.text, event.html, EDITED.strip())
     return Message(
         event.place,
         event.id or event.target,
         event.author,
         event.time,
-        EDITED + event.text,
-        html=None if event.html is None else EDITED + event.html,
+        led.plain,
+        html=led.html,
         mentions=event.mentions,
     )
 
@@ -66,6 +68,7 @@ def continued(event: Edited, piece: Piece) -> Message:
         event.time,
         piece.text,
         html=piece.html,
+        mentions=piece.mentions,
     )
 
 
@@ -80,8 +83,11 @@ def reacted(event: Reacted, target: Copy) -> Message:
 def without_files(message: Message, link: Callable[[Attachment], str | None]) -> Message:
     """A message with files: a line for each, with a link where there is one."""
     lines = [described(each, link(each)) for each in message.attachments]
+    if message.html is not None:
+        led = richtext.with_lead(message.text, message.html, " ".join(lines))
+        return replace(message, text=led.plain, html=led.html, attachments=())
     text = "\n".join([*lines, *([message.text] if message.text else [])])
-    return replace(message, text=text, html=None, attachments=())
+    return replace(message, text=text, attachments=())
 
 
 def announcing(message: Message) -> Message:

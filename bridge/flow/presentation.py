@@ -11,7 +11,7 @@ from bridge.flow.features import is_due, level
 from bridge.flow.naming import shown_name
 from bridge.flow.relations import NONE, Relations
 from bridge.flow.splitting import split
-from bridge.flow.texts import pieces
+from bridge.flow.texts import Wording
 from bridge.model import (
     Attachment,
     Deleted,
@@ -35,6 +35,11 @@ class Stage:
     capabilities: Capabilities
     network_names: Mapping[str, str]
     link: Callable[[Attachment], str | None] = lambda _: None
+
+    @property
+    def wording(self) -> Wording:
+        """How texts are written there."""
+        return Wording(self.place, self.capabilities, self.network_names)
 
     @property
     def name(self) -> str:
@@ -112,8 +117,10 @@ def _parts(message: Message, stage: Stage) -> Iterator[Message]:
 def _texts(message: Message, stage: Stage) -> Iterator[Message]:
     can = stage.capabilities
     emote = message.emote and can.does(Feature.EMOTE) and can.own_names
-    for piece in pieces(message.text, message.html, can, byline=_byline(message, can)):
-        yield replace(message, text=piece.text, html=piece.html, emote=emote)
+    for piece in stage.wording.pieces(message.text, message.html, _byline(message, can)):
+        yield replace(
+            message, text=piece.text, html=piece.html, mentions=piece.mentions, emote=emote
+        )
 
 
 def _byline(event: Message | Edited, capabilities: Capabilities) -> str:
@@ -139,12 +146,14 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         return
     original = relations.original
     emote = original is not None and original.emote
-    texts = list(pieces(event.text, event.html, can, byline=_edit_byline(event, can, emote=emote)))
+    byline = _edit_byline(event, can, emote=emote)
+    texts = list(stage.wording.pieces(event.text, event.html, byline))
     for number, target in enumerate(targets):
         part_key = key if number == 0 else f"{key}.{number}"
         if number < len(texts):
-            piece = replace(event, text=texts[number].text, html=texts[number].html)
-            yield Outgoing(stage.place, part_key, piece, target=target, topic=relations.topic)
+            piece = texts[number]
+            change = replace(event, text=piece.text, html=piece.html, mentions=piece.mentions)
+            yield Outgoing(stage.place, part_key, change, target=target, topic=relations.topic)
         else:
             gone = Deleted(event.place, event.author, event.time, event.target)
             yield Outgoing(stage.place, part_key, gone, target=target)

@@ -18,6 +18,7 @@ from bridge.delivery.watch import NOBODY, Watcher
 from bridge.delivery.withdrawn import Withdrawn
 from bridge.flow.intake import Intake, IntakeWatcher
 from bridge.flow.relay import Arrival, Duty, Relay
+from bridge.flow.texts import reader
 from bridge.inlet import Past
 from bridge.model import (
     MATRIX,
@@ -170,6 +171,10 @@ class Files:
         return self.links.get(attachment.source)
 
 
+def capabilities(outlets: Mapping[str, ScriptedOutlet], place: Place) -> Capabilities:
+    return outlets[place.network].shows if place.network in outlets else TALK_ONLY
+
+
 class Core:
     """The core as the application puts it together, on one database."""
 
@@ -192,7 +197,7 @@ class Core:
         self.recorder = Recorder(database, linger=0.0, retry=0.002)
         self.relay = Relay(
             lambda: self.portals.index,
-            lambda place: outlets[place.network].shows if place.network in outlets else TALK_ONLY,
+            lambda place: capabilities(outlets, place),
             self.recorder.message_of,
         )
         context = LaneContext(
@@ -212,7 +217,13 @@ class Core:
             patience,
         )
         self.lanes = Lanes(context, crashed=crashed)
-        self.intake = Intake(database, self.relay, self.deliver, intake_watchers)
+        self.intake = Intake(
+            database,
+            self.relay,
+            self.deliver,
+            intake_watchers,
+            reader(lambda place: capabilities(outlets, place)),
+        )
         self.past = Past(OwnCopies(database, lambda: self.portals.index, NAMES), Gaps())
         self.delivered: list[Duty] = []
         self._tasks: list[asyncio.Task[None]] = []
