@@ -380,8 +380,7 @@ class _Reader:
             mention = self._link(ident, text)
         if mention is not None:
             del self._runs[start:]
-            marks = tuple(mark for mark in self._marks if not isinstance(mark, LinkTo))
-            self._runs.append(Run(marks, mention))
+            self._runs.append(Run(self._marks, mention))
 
     def _close_open(self, name: str) -> None:
         """Close the innermost open tag of this name; those that opened after it stay open."""

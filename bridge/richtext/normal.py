@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from bridge.richtext.characters import sound
 from bridge.richtext.links import safe_url
 from bridge.richtext.runs import (
+    Hidden,
     LinkTo,
     Mark,
     Run,
     flatten,
     joined,
+    lines_of,
     nest,
     one_line,
     paragraphs,
@@ -29,6 +32,7 @@ from bridge.richtext.tree import (
     Document,
     Heading,
     Inline,
+    Leaf,
     List,
     Mention,
     Paragraph,
@@ -64,7 +68,7 @@ def _block(block: Block, depth: int) -> Sequence[Block]:  # noqa: PLR0911 - one 
         case Heading(level, children):
             return heading(level, _sound(flatten(children)))
         case CodeBlock(text, language):
-            return code_block(text, language)
+            return code_block(sound(text), language)
         case Rule():
             return (block,)
         case Table(head, rows):
@@ -88,14 +92,26 @@ def _sound(runs: list[Run]) -> list[Run]:
     """Runs whose marks and codes are such as the readers make."""
     found: list[Run] = []
     for marks, leaf in runs:
-        kept = tuple(sound for mark in marks if (sound := _sound_mark(mark)))
-        if isinstance(leaf, Code):
-            leaf = Code(on_one_line(leaf.text))  # noqa: PLW2901
-        found.append(Run(kept, leaf))
+        kept = tuple(fit for mark in marks if (fit := _sound_mark(mark)))
+        if isinstance(leaf, Text):
+            found.extend(lines_of(sound(leaf.text), kept))
+        else:
+            found.append(Run(kept, _sound_leaf(leaf)))
     return found
 
 
+def _sound_leaf(leaf: Leaf) -> Leaf:
+    match leaf:
+        case Code(text):
+            return Code(on_one_line(sound(text)))
+        case Mention(network, ident, name):
+            return Mention(sound(network), sound(ident), on_one_line(sound(name)))
+    return leaf
+
+
 def _sound_mark(mark: Mark) -> Mark | None:
+    if isinstance(mark, Hidden):
+        return Hidden(on_one_line(sound(mark.reason)))
     if not isinstance(mark, LinkTo):
         return mark
     url = safe_url(mark.url)

@@ -143,10 +143,11 @@ def paragraphs(runs: Sequence[Run]) -> list[list[Run]]:
     Blank space at the edge of a mark goes out of it (`<b>a </b>b` has a bold "a" only), at the end
     of a line and at the edges of a paragraph it goes; neighbours with the same marks become one.
     """
-    if len(runs) == 1 and isinstance(runs[0].leaf, Text):
+    if len(runs) == 1:
         marks, leaf = runs[0]
-        text = leaf.text.strip()
-        return [[Run(marks, Text(text))]] if text else []
+        if isinstance(leaf, Text):
+            text = leaf.text.strip()
+            return [[Run(marks, Text(text))]] if text else []
     parted: list[list[Run]] = [[]]
     breaks = 0
     for run in _merged(_parted_space(runs)):
@@ -175,7 +176,10 @@ def _parted_space(runs: Sequence[Run]) -> list[Run]:
             _part(marks, leaf.text, atoms)
         elif isinstance(leaf, LineBreak):
             atoms.append(Run(marks, BREAK))
-        elif not isinstance(leaf, Code) or leaf.text.strip():
+        elif isinstance(leaf, Mention):  # is a link by itself
+            kept = tuple(mark for mark in marks if not isinstance(mark, LinkTo))
+            atoms.append(Run(kept, leaf))
+        elif leaf.text.strip():
             atoms.append(Run(marks, leaf))
     placed: list[Run] = []
     before: Marks = ()
