@@ -33,7 +33,9 @@ _NEVER: Final = 2**63 - 1
 _PAGES_MAX: Final = 8
 _KEYS_ENOUGH: Final = 1_200
 _ROOMS_HELD: Final = 20
-_FILTER: Final = orjson.dumps({"types": ["m.room.message", "m.room.encrypted"]}).decode()
+_FILTER: Final = orjson.dumps(
+    {"types": ["m.room.message", "m.sticker", "m.room.encrypted"]}
+).decode()
 """Of what is encrypted, the key is in the part that is not."""
 
 _Copy = tuple[str, str]

@@ -13,6 +13,7 @@ from bridge.contract import Refused, Unreachable
 from bridge.matrix.client import ActingClient
 from bridge.matrix.faults import Denied
 from bridge.matrix.ghost_ids import GhostIds
+from bridge.matrix.portraits import Portraits, mark_of
 from bridge.matrix.rights import WHERE_TO_CHANGE, bot_missing, rights_in, shown_level
 from bridge.model import Author
 
@@ -28,7 +29,8 @@ _NAME_MAX: Final = 250
 class GhostRecord:
     """A ghost that the homeserver knows, with the name and avatar it has there.
 
-    `name` is empty and `avatar` None as long as none was set.
+    `name` is empty and `avatar` None as long as none was set. `portrait` marks the picture of their
+    own that the author had then; None if the author had none.
     """
 
     user_id: str
@@ -36,6 +38,7 @@ class GhostRecord:
     author_id: str
     name: str = ""
     avatar: str | None = None
+    portrait: str | None = None
 
 
 class GhostStore(Protocol):
@@ -82,6 +85,7 @@ class Ghosts:
         store: where facts about them are kept.
         avatars: by network, the content URI (`mxc://…`) for those who have no avatar of their own.
             Looked at anew each time, since it grows while the homeserver is given the pictures.
+        portraits: brings pictures that authors have of their own; without it, none are shown.
     """
 
     def __init__(
@@ -90,11 +94,13 @@ class Ghosts:
         ids: GhostIds,
         store: GhostStore,
         avatars: Mapping[str, str] | None = None,
+        portraits: Portraits | None = None,
     ) -> None:
         self._bot = bot
         self._ids = ids
         self._store = store
         self._avatars: Mapping[str, str] = {} if avatars is None else avatars
+        self._portraits = portraits
         self._ghosts: OrderedDict[str, _Held] = OrderedDict()
 
     @property
@@ -102,18 +108,25 @@ class Ghosts:
         """How many are kept in memory."""
         return len(self._ghosts)
 
+    @property
+    def ids(self) -> GhostIds:
+        """Tells their user ids."""
+        return self._ids
+
     def id_of(self, author: Author) -> str:
         """The user id of the author's ghost, whether or not it exists."""
         return self._ids.of(author.network, author.id)
 
-    async def ensure(self, author: Author, room_id: str) -> str:
-        """See to it that the author's ghost exists, is named as they are, and is in the room.
+    async def ensure(self, author: Author, room_id: str, *, anew: bool = False) -> str:
+        """See to it that the author's ghost exists, looks as they do, and is in the room.
 
         Sends nothing and reads nothing from the store when that is known to be so.
 
         Args:
             author: `name` is the one to show.
             room_id: where the ghost must be.
+            anew: `author` tells how they look now, and one who has no avatar has none any more;
+                else it may just not be told.
 
         Returns:
             The ghost's user id.
@@ -125,15 +138,48 @@ class Ghosts:
         """
         user_id = self.id_of(author)
         held = self._ghosts.get(user_id)
-        if held is not None and self._settled(held, author, room_id):
+        if held is not None and self._settled(held, author, room_id, anew=anew):
             self._ghosts.move_to_end(user_id)
             return user_id
         async with self._exclusively(user_id) as ghost:
             record = ghost.record or await self._create(ghost, user_id, author)
-            await self._dress(ghost, record, author)
+            await self._dress(ghost, record, author, anew=anew)
             if room_id not in ghost.rooms:
                 await self._bring_in(ghost, user_id, author, room_id)
         return user_id
+
+    async def wear(self, author: Author, uri: str | None) -> None:
+        """Have the author's ghost wear the picture that `author.avatar` refers to.
+
+        Args:
+            author: whose ghost; nothing is done if there is none.
+            uri: where the picture is on the homeserver; None if there is none to have.
+
+        Raises:
+            Unreachable: not now.
+            StoreError: the store failed.
+        """
+        async with self._exclusively(self.id_of(author)) as ghost:
+            record = ghost.record
+            if record is None or author.avatar is None:
+                return
+            fresh = uri or self._avatars.get(author.network) or record.avatar
+            await self._put_on(ghost, replace(record, portrait=mark_of(author.avatar)), fresh)
+
+    async def follow(self, user_id: str, room_id: str) -> None:
+        """Bring a ghost that exists into a room.
+
+        Raises:
+            Refused: it can't get in.
+            Unreachable: not now.
+            StoreError: the store failed.
+        """
+        async with self._exclusively(user_id) as ghost:
+            record = ghost.record
+            if record is None or room_id in ghost.rooms:
+                return
+            author = Author(record.network, record.author_id, record.name)
+            await self._bring_in(ghost, user_id, author, room_id)
 
     async def leave(self, author: Author, room_id: str, reason: str = "") -> None:
         """Take the author's ghost out of a room, if it is in there.
@@ -155,6 +201,19 @@ class Ghosts:
                 log.info("ghost_was_gone", user_id=user_id, room=room_id, reason=error.said)
             await self._not_in(ghost, user_id, room_id)
 
+    async def inside(self, author: Author, room_id: str) -> str | None:
+        """The user id of the author's ghost, if it is in the room.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        user_id = self.id_of(author)
+        held = self._ghosts.get(user_id)
+        if held is not None and held.loaded:
+            return user_id if room_id in held.rooms else None
+        async with self._exclusively(user_id) as ghost:
+            return user_id if room_id in ghost.rooms else None
+
     async def expelled(self, user_id: str, room_id: str) -> None:
         """Forget that a ghost is in a room: the homeserver says it is not.
 
@@ -164,18 +223,31 @@ class Ghosts:
         async with self._exclusively(user_id) as ghost:
             await self._not_in(ghost, user_id, room_id)
 
-    def _settled(self, held: _Held, author: Author, room_id: str) -> bool:
+    def _settled(self, held: _Held, author: Author, room_id: str, *, anew: bool) -> bool:
+        record = held.record
         return (
-            held.record is not None
+            record is not None
             and room_id in held.rooms
-            and held.record.name == author.name[:_NAME_MAX]
-            and self._avatar(author) in {None, held.record.avatar}
+            and record.name == author.name[:_NAME_MAX]
+            and self._avatar(record, author, anew=anew) in {None, record.avatar}
         )
 
-    def _avatar(self, author: Author) -> str | None:
-        """The content URI to show: other references can't be resolved here yet."""
-        if author.avatar is not None and author.avatar.startswith("mxc://"):
-            return author.avatar
+    def _avatar(self, record: GhostRecord, author: Author, *, anew: bool) -> str | None:
+        """The content URI to show now; None for what is shown already. A picture that is somewhere
+        else is fetched first, beside.
+        """
+        avatar = author.avatar
+        if avatar is None:
+            if record.portrait is not None and not anew:
+                return None
+        elif avatar.startswith("mxc://"):
+            return avatar
+        elif self._portraits is not None:
+            if record.portrait == mark_of(avatar):
+                return None
+            self._portraits.want(author)
+            if record.portrait is not None:
+                return None
         return self._avatars.get(author.network)
 
     async def _create(self, ghost: _Held, user_id: str, author: Author) -> GhostRecord:
@@ -196,7 +268,9 @@ class Ghosts:
             )
             raise Unreachable(sentence) from error
 
-    async def _dress(self, ghost: _Held, record: GhostRecord, author: Author) -> None:
+    async def _dress(
+        self, ghost: _Held, record: GhostRecord, author: Author, *, anew: bool = False
+    ) -> None:
         """Give it the name and avatar, if they are others than it has.
 
         A homeserver may keep them from being changed; what is said matters more.
@@ -210,13 +284,17 @@ class Ghosts:
                 log.warning("ghost_not_named", user_id=record.user_id, reason=error.said)
             record = replace(record, name=name)
             await self._save(ghost, record)
-        avatar = self._avatar(author)
+        avatar = self._avatar(record, author, anew=anew)
+        if avatar is not None and avatar != record.avatar:
+            await self._put_on(ghost, replace(record, portrait=None), avatar)
+
+    async def _put_on(self, ghost: _Held, record: GhostRecord, avatar: str | None) -> None:
         if avatar is not None and avatar != record.avatar:
             try:
-                await client.set_avatar(avatar)
+                await self._bot.acting_as(record.user_id).set_avatar(avatar)
             except Denied as error:
                 log.warning("ghost_without_avatar", user_id=record.user_id, reason=error.said)
-            await self._save(ghost, replace(record, avatar=avatar))
+        await self._save(ghost, replace(record, avatar=avatar))
 
     async def _bring_in(self, ghost: _Held, user_id: str, author: Author, room_id: str) -> None:
         client = self._bot.acting_as(user_id)

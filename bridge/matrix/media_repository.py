@@ -91,10 +91,10 @@ class MediaRepository:
             Refused: the homeserver won't take it.
             Unreachable: it can't now, or can't be reached.
         """
-        query = {"user_id": user_id} if user_id != self._bot.user_id else {}
+        query = {"user_id": user_id}
         if name:
             query["filename"] = name[:_NAME_MAX]
-        path = f"{_UPLOAD}?{urlencode(query, quote_via=quote)}" if query else _UPLOAD
+        path = f"{_UPLOAD}?{urlencode(query, quote_via=quote)}"
         try:
             answer = await self._bot.connection.send_file(
                 path, pieces, size=size, media_type=media_type, timeout=_seconds(size)
@@ -123,7 +123,8 @@ class MediaRepository:
         if not is_content_uri(uri):
             raise Refused("The file is not on any Matrix homeserver.")
         server, _, ident = uri.removeprefix("mxc://").partition("/")
-        path = f"{_API}/download/{quote(server, safe='')}/{quote(ident, safe='')}"
+        whose = f"user_id={quote(self._bot.user_id, safe='')}"
+        path = f"{_API}/download/{quote(server, safe='')}/{quote(ident, safe='')}?{whose}"
         timeout = _LONGEST_SECONDS if size is None else _seconds(size)
         try:
             async with self._bot.connection.fetch_file(path, timeout=timeout) as download:

@@ -50,9 +50,19 @@ class Rights:
 
     def for_message(self) -> float:
         """The level that it takes to write."""
+        return self.for_event("m.room.message")
+
+    def for_event(self, event_type: str) -> float:
+        """The level that it takes to send events of a type that are no state."""
         levels = self.levels or {}
         default = _number(levels, "events_default", 0)
-        return _number(object_at(levels, "events"), "m.room.message", default)
+        return _number(object_at(levels, "events"), event_type, default)
+
+    def for_deleting(self) -> float:
+        """The level that it takes to delete what others sent."""
+        return max(
+            _number(self.levels or {}, "redact", _MODERATOR), self.for_event("m.room.redaction")
+        )
 
     def for_invite(self) -> float:
         """The level that it takes to invite."""

@@ -26,7 +26,10 @@ class StoredGhosts:
                     ghosts.c.avatar,
                 ).where(ghosts.c.user_id == user_id)
             ).one_or_none()
-            return None if row is None else GhostRecord(*row)
+            if row is None:
+                return None
+            avatar, portrait = _parted(row.avatar)
+            return GhostRecord(row.user_id, row.network, row.author_id, row.name, avatar, portrait)
 
         return await self._database.run(work)
 
@@ -41,7 +44,7 @@ class StoredGhosts:
                     network=record.network,
                     author_id=record.author_id,
                     name=record.name,
-                    avatar=record.avatar,
+                    avatar=_joined(record),
                 )
             )
 
@@ -68,6 +71,18 @@ class StoredGhosts:
     async def remove_room(self, user_id: str, room_id: str) -> None:
         """It is no longer in this room; harmless when that is known."""
         await self._database.run(lambda c: _forget_room(c, user_id, room_id))
+
+
+def _joined(record: GhostRecord) -> str | None:
+    """The avatar, and the mark of its author's own picture: no content URI has a "#"."""
+    if record.portrait is None:
+        return record.avatar
+    return f"{record.avatar or ''}#{record.portrait}"
+
+
+def _parted(column: str | None) -> tuple[str | None, str | None]:
+    avatar, mark, portrait = (column or "").partition("#")
+    return avatar or None, portrait if mark else None
 
 
 def _forget_room(connection: Connection, user_id: str, room_id: str) -> None:
