@@ -79,10 +79,18 @@ class Lane:
         behind: whether older duties wait on disk.
         crashed: whether the first of them may have arrived already, because their outcomes were
             not written down; they are looked up before they are sent.
+        recovered: told when a place that could not be reached takes messages again.
     """
 
-    def __init__(
-        self, place: Place, place_id: int, context: LaneContext, *, behind: bool, crashed: bool
+    def __init__(  # noqa: PLR0913 - all but three by keyword
+        self,
+        place: Place,
+        place_id: int,
+        context: LaneContext,
+        *,
+        behind: bool,
+        crashed: bool,
+        recovered: Callable[[Place], None] = lambda _: None,
     ) -> None:
         self.place = place
         self.last_taken = 0  # the id of the last delivery that came into the hands of this lane
@@ -95,6 +103,8 @@ class Lane:
         self._doubtful_left = UNRECORDED_MAX if crashed else 0
         self._times_emptied = 0
         self._stuck = False
+        self._may_hurry = False
+        self._recovered = recovered
         self._awake = asyncio.Event()
         self._nothing_in_hand = asyncio.Event()
         self._nothing_in_hand.set()
@@ -112,6 +122,13 @@ class Lane:
     def wake(self) -> None:
         """End the wait after a fault: the place can be reached again."""
         self._awake.set()
+
+    def hurry(self) -> None:
+        """Another place of the network takes messages again: perhaps this one does, too. If the
+        network has asked to wait, that is kept.
+        """
+        if self._stuck and self._may_hurry:
+            self._awake.set()
 
     async def in_hand(self) -> None:
         """Return once the attempt that is being made now, if any, has ended."""
@@ -201,6 +218,7 @@ class Lane:
             return None
         delay = self._delay(duty.attempts, fault.retry_after)
         self._stuck = True
+        self._may_hurry = fault.retry_after is None and not duty.faults
         self._context.watcher.stuck(self.place, duty, str(fault))
         await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
         return delay
@@ -232,6 +250,8 @@ class Lane:
         if self._stuck:
             self._stuck = False
             self._context.watcher.moving(self.place)
+            if state is DeliveryState.DONE:
+                self._recovered(self.place)
         self._context.watcher.settled(self.place, duty, state, reason)
         await self._finish(duty, state, reason)
 

@@ -77,6 +77,12 @@ class Lanes:
             if lane.place.network == network and health.group in {None, lane.place.id}:
                 lane.wake()
 
+    def _hurry(self, place: Place) -> None:
+        """Have the other lanes of a network try at once, too: they need not sit out their waits."""
+        for lane in self._lanes.values():
+            if lane.place.network == place.network:
+                lane.hurry()
+
     async def in_hand(self, place: Place) -> None:
         """Return once what is being sent to a place at this moment, if anything, is known there."""
         for lane in list(self._lanes.values()):
@@ -113,6 +119,7 @@ class Lanes:
             self._context,
             behind=behind,
             crashed=behind and self._crashed,
+            recovered=self._hurry,
         )
         lane.last_taken = self._last_taken.get(place_id, 0)
         self._lanes[place_id] = lane

@@ -25,7 +25,8 @@ from bridge.clock import now_ms
 from bridge.contract import Health, Refused, Sent, Unreachable
 from bridge.delivery.lane import HELD_MAX
 from bridge.flow.codec import encode
-from bridge.model import Direction, Message, Place
+from bridge.model import MATRIX, Direction, Message, Place
+from bridge.portals.service import WantedPortal
 from bridge.store import deliveries, messages, tables
 from bridge.store.database import Database
 from bridge.store.deliveries import NewDelivery
@@ -34,6 +35,10 @@ from bridge.store.tables import DeliveryState
 
 Outlets = dict[str, ScriptedOutlet]
 MakeCore = Callable[..., Core]
+
+OTHER = Place(MATRIX, "!other:example.org")
+OTHER_PORTAL = WantedPortal(OTHER.id, {Place("hospital-a", "other@muc.a.example"): Direction.BOTH})
+"""Another case, with a group at the same hospital."""
 
 
 def from_room(number: int, text: str = "") -> Message:
@@ -173,6 +178,35 @@ async def test_a_wake_ends_the_wait_of_the_places_it_is_about(
     assert len(outlets["hospital-b"].attempts) == 1
     core.lanes.wake("hospital-b", Health(up=True))
     await until(lambda: outlets["hospital-b"].texts() == numbered(1))
+
+
+async def test_a_place_that_recovers_has_the_others_of_its_network_tried_at_once(
+    make_core: MakeCore, hospital_a: ScriptedOutlet
+) -> None:
+    core = make_core(patience=NEVER)
+    await core.start([portal(a=Direction.BOTH), OTHER_PORTAL])
+    hospital_a.script.extend([Unreachable("Away."), Unreachable("Away.")])
+    await core.receive(from_room(0), said(0, OTHER, DOCTOR))
+    await until(lambda: len(hospital_a.attempts) == 2)
+    core.lanes.wake("hospital-a", Health(up=True, group=WARD_A.id))
+    await until(lambda: len(hospital_a.there) == 2)
+
+
+async def test_a_network_that_asked_to_wait_is_not_hurried(
+    make_core: MakeCore, hospital_a: ScriptedOutlet
+) -> None:
+    core = make_core(patience=NEVER)
+    await core.start([portal(a=Direction.BOTH), OTHER_PORTAL])
+    hospital_a.script.extend([Unreachable("Wait.", retry_after=3_600), Unreachable("Away.")])
+    await core.receive(said(0, OTHER, DOCTOR))
+    await until(lambda: len(hospital_a.attempts) == 1)
+    await core.receive(from_room(0))
+    await until(lambda: len(hospital_a.attempts) == 2)
+    core.lanes.wake("hospital-a", Health(up=True, group=WARD_A.id))
+    await until(lambda: len(hospital_a.there) == 1)
+    await core.receive(from_room(1))
+    await until(lambda: len(hospital_a.there) == 2)
+    assert len(hospital_a.attempts) == 4
 
 
 async def test_a_wake_during_an_attempt_is_not_lost(
