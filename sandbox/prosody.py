@@ -15,6 +15,8 @@ _STREAM_HEADER = (
     "xmlns:stream='http://etherx.jabber.org/streams'>"
 )
 _PATIENCE = 5.0
+MAX_UPLOAD = 1_000_000
+"""Bytes."""
 
 
 class Prosody(Process):
@@ -49,6 +51,11 @@ class Prosody(Process):
         self.components = dict(components or {})
         self.client_port = free_port()
         self.component_port = free_port()
+        self.http_port = free_port()
+        self.uploads = ""
+        """The domain of a file service (XEP-0363), if there is to be one."""
+        self.muc_modules: tuple[str, ...] = ("muc_mam",)
+        """What the rooms have beyond the usual; to be set before the start, as `uploads` is."""
         self._control = control
         self._more_config = more_config
         self._home = directory
@@ -131,16 +138,29 @@ class Prosody(Process):
                 address=_lua(LOOPBACK),
                 client_port=self.client_port,
                 component_port=self.component_port,
+                http_port=self.http_port,
             ),
             self._more_config,
             *(f"VirtualHost {_lua(host)}" for host in self.hosts),
-            *(f'Component {_lua(muc)} "muc"\n{_MUC}' for muc in self.mucs),
+            *(f'Component {_lua(muc)} "muc"\n{self._muc_section()}' for muc in self.mucs),
+            *([self._uploads_section()] if self.uploads else []),
             *(
                 f"Component {_lua(component)}\n  component_secret = {_lua(secret)}"
                 for component, secret in self.components.items()
             ),
         ]
         return "\n\n".join(sections) + "\n"
+
+    def _muc_section(self) -> str:
+        return _MUC.format(modules=", ".join(map(_lua, self.muc_modules)))
+
+    def _uploads_section(self) -> str:
+        return _UPLOADS.format(
+            domain=_lua(self.uploads),
+            host=_lua(LOOPBACK),
+            url=_lua(f"http://{LOOPBACK}:{self.http_port}/"),
+            limit=MAX_UPLOAD,
+        )
 
 
 def _lua(text: str) -> str:
@@ -159,6 +179,9 @@ interfaces = {{ {address} }}
 c2s_ports = {{ {client_port} }}
 component_interfaces = {{ {address} }}
 component_ports = {{ {component_port} }}
+http_interfaces = {{ {address} }}
+http_ports = {{ {http_port} }}
+https_ports = {{}}
 network_settings = {{ nagle = false }} -- which holds small stanzas back for 40 ms
 
 modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "pep", "smacks" }}
@@ -168,6 +191,12 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true"""
 
 _MUC = """\
-  modules_enabled = { "muc_mam" }
+  modules_enabled = {{ {modules} }}
   muc_log_by_default = true
   restrict_room_creation = false"""
+
+_UPLOADS = """\
+Component {domain} "http_file_share"
+  http_host = {host}
+  http_external_url = {url}
+  http_file_share_size_limit = {limit}"""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+from xml.etree.ElementTree import Element
 
 from slixmpp import Message, Presence
 
@@ -13,6 +14,11 @@ _DELAY = "{urn:xmpp:delay}delay"
 _MUC_USER = "{http://jabber.org/protocol/muc#user}"
 _ITEM = f"{_MUC_USER}x/{_MUC_USER}item"
 _STATUS = f"{_MUC_USER}x/{_MUC_USER}status"
+_REPLACE = "{urn:xmpp:message-correct:0}replace"
+_RETRACT = "{urn:xmpp:message-retract:1}retract"
+_REPLY = "{urn:xmpp:reply:0}reply"
+_FALLBACK = "{urn:xmpp:fallback:0}"
+_REACTIONS = "{urn:xmpp:reactions:0}"
 _SELF = 110  # the status code of one's own presence
 
 
@@ -30,6 +36,50 @@ class RoomMessage:
     delayed_since: datetime | None
     error: str
     stanza: Message = field(repr=False, compare=False)
+
+    def find(self, namespace: str, name: str) -> Element | None:
+        """An element of the message."""
+        found: Element | None = self.stanza.xml.find(f"{{{namespace}}}{name}")
+        return found
+
+    @property
+    def replaces(self) -> str:
+        """The id of the message that this one stands for (XEP-0308)."""
+        return _attribute(self.stanza, _REPLACE, "id")
+
+    @property
+    def retracts(self) -> str:
+        """The id of the message that this one deletes (XEP-0424)."""
+        return _attribute(self.stanza, _RETRACT, "id")
+
+    @property
+    def answers(self) -> str:
+        """The id of the message that this one answers (XEP-0461)."""
+        return _attribute(self.stanza, _REPLY, "id")
+
+    @property
+    def words(self) -> str:
+        """The text without what stands in it for an answer (XEP-0428)."""
+        text = self.body
+        for fallback in self.stanza.xml.findall(f"{_FALLBACK}fallback"):
+            body = fallback.find(f"{_FALLBACK}body")
+            if fallback.attrib.get("for") == "urn:xmpp:reply:0" and body is not None:
+                start, end = int(body.attrib["start"]), int(body.attrib["end"])
+                text = text[:start] + text[end:]
+        return text
+
+    @property
+    def reactions(self) -> tuple[str, tuple[str, ...]] | None:
+        """The id of a message and all reactions that the sender has on it (XEP-0444)."""
+        found = self.stanza.xml.find(f"{_REACTIONS}reactions")
+        if found is None:
+            return None
+        return found.attrib["id"], tuple(each.text or "" for each in found)
+
+    @property
+    def thread(self) -> str:
+        """The thread it is in (XEP-0201)."""
+        return self.stanza.xml.findtext(f"{{{self.stanza.namespace}}}thread") or ""
 
     @classmethod
     def of(cls, stanza: Message) -> Self:

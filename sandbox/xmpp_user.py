@@ -1,11 +1,14 @@
 """A plain XMPP client, written apart from the bridge, to see what really arrived."""
 
 import asyncio
+import base64
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
+from xml.etree.ElementTree import Element, fromstring
+from xml.sax.saxutils import escape
 
 from slixmpp import JID, ClientXMPP, Message, Presence
 from slixmpp.xmlstream.handler import Callback
@@ -15,6 +18,7 @@ from sandbox.journal import Journal
 from sandbox.ports import LOOPBACK
 from sandbox.xmpp_stanzas import RoomMessage, RoomPresence, RoomSubject
 
+ChatState = Literal["active", "composing", "paused", "inactive", "gone"]
 Affiliation = Literal["owner", "admin", "member", "none", "outcast"]
 
 _CREATED = 201  # the status code of the presence that says that joining made the room
@@ -171,6 +175,106 @@ class XmppUser:
     def message(self, room: str) -> Message:
         """An empty message to the room, to be filled and sent by a test that needs more."""
         return self._xmpp.make_message(JID(room), mtype="groupchat")
+
+    def post(self, room: str, contents: str, *, id_: str = "") -> str:
+        """Send a message of these elements to the room, and return the id it bears."""
+        id_ = id_ or self._xmpp.new_id()
+        self._xmpp.send_raw(
+            f"<message type='groupchat' to='{room}' id='{id_}'>{contents}"
+            f"<origin-id xmlns='urn:xmpp:sid:0' id='{id_}'/></message>"
+        )
+        return id_
+
+    def edit(self, room: str, first_id: str, body: str) -> str:
+        """Change what one has sent with the id `first_id` (XEP-0308)."""
+        return self.post(
+            room,
+            f"<body>{escape(body)}</body>"
+            f"<replace xmlns='urn:xmpp:message-correct:0' id='{first_id}'/>",
+        )
+
+    def retract(self, room: str, stanza_id: str) -> str:
+        """Delete one's own message (XEP-0424), with words for clients that can't."""
+        return self.post(
+            room,
+            f"<retract xmlns='urn:xmpp:message-retract:1' id='{stanza_id}'/><body>/me retracted a "
+            "previous message, but it's unsupported by your client.</body>"
+            "<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:message-retract:1'/>"
+            "<store xmlns='urn:xmpp:hints'/>",
+        )
+
+    def react(self, room: str, stanza_id: str, *emojis: str) -> str:
+        """Have these reactions on a message, and no others (XEP-0444)."""
+        each = "".join(f"<reaction>{escape(emoji)}</reaction>" for emoji in emojis)
+        return self.post(
+            room,
+            f"<reactions xmlns='urn:xmpp:reactions:0' id='{stanza_id}'>{each}</reactions>"
+            "<store xmlns='urn:xmpp:hints'/>",
+        )
+
+    def answer(self, message: RoomMessage, body: str) -> str:
+        """Answer a message (XEP-0461), with a quotation for clients that can't show that."""
+        quoted = "".join(f"> {line}\n" for line in (message.body or "file").split("\n"))
+        return self.post(
+            message.room,
+            f"<body>{escape(quoted + body)}</body><reply xmlns='urn:xmpp:reply:0' "
+            f"to='{message.room}/{escape(message.nick)}' id='{message.stanza_id or message.id}'/>"
+            "<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'>"
+            f"<body start='0' end='{len(quoted)}'/></fallback>",
+        )
+
+    def share(self, room: str, url: str) -> str:
+        """Send a file that is at a URL (XEP-0066)."""
+        return self.post(
+            room,
+            f"<body>{escape(url)}</body><x xmlns='jabber:x:oob'><url>{escape(url)}</url></x>",
+        )
+
+    def be(self, room: str, state: ChatState) -> None:
+        """Show that one is writing, or not any more (XEP-0085)."""
+        self.post(room, f"<{state} xmlns='http://jabber.org/protocol/chatstates'/>")
+
+    def mark_read(self, room: str, stanza_id: str) -> None:
+        """Show how far one has read (XEP-0333)."""
+        self.post(room, f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{stanza_id}'/>")
+
+    async def moderate(self, room: str, stanza_id: str, reason: str) -> None:
+        """Delete what another one wrote (XEP-0425, in the form of Prosody's module)."""
+        await self.ask(
+            "set",
+            room,
+            f"<apply-to xmlns='urn:xmpp:fasten:0' id='{stanza_id}'>"
+            "<moderate xmlns='urn:xmpp:message-moderate:0'>"
+            "<retract xmlns='urn:xmpp:message-retract:0'/>"
+            f"<reason>{escape(reason)}</reason></moderate></apply-to>",
+        )
+
+    async def set_role(self, room: str, nick: str, role: str) -> None:
+        """Make an occupant a moderator, a participant, or a visitor."""
+        await self._muc.set_role(JID(room), nick, role)
+
+    async def set_vcard_photo(self, photo: bytes, *, of: str = "") -> None:
+        """Give oneself, or a room that one owns, a picture (XEP-0153, XEP-0486)."""
+        encoded = base64.b64encode(photo).decode()
+        await self.ask(
+            "set",
+            of or None,
+            f"<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>{encoded}</BINVAL>"
+            "</PHOTO></vCard>",
+        )
+
+    async def vcard_photo(self, of: str) -> bytes:
+        """The picture that somebody's vCard holds; empty where it holds none."""
+        answer = await self.ask("get", of, "<vCard xmlns='vcard-temp'/>")
+        found = answer.findtext("{vcard-temp}vCard/{vcard-temp}PHOTO/{vcard-temp}BINVAL")
+        return base64.b64decode(found or "")
+
+    async def ask(self, kind: Literal["get", "set"], to: str | None, payload: str) -> Element:
+        """Send a request and return the answer; the library's IqError when it is refused."""
+        request: Any = self._xmpp.make_iq(itype=kind, ito=to)
+        request.append(fromstring(payload))  # noqa: S314 - the test's own words
+        answer: Element = (await request.send()).xml
+        return answer
 
     def set_subject(self, room: str, subject: str) -> None:
         """Set the room's subject."""

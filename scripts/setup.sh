@@ -18,8 +18,8 @@ main() {
     exec 9>.cache/setup.lock
     flock 9 # two targets started at once take turns
 
-    if ! command -v prosody >/dev/null; then
-        need_packages prosody
+    if ! command -v prosody >/dev/null || [ ! -d /usr/lib/prosody/modules/mod_muc_moderation ]; then
+        need_packages prosody prosody-modules
         step 1 Prosody install_prosody
         command -v prosody >/dev/null || fail "Prosody was installed, but not into PATH ($PATH)"
     fi
@@ -118,7 +118,7 @@ is_usable() {
 }
 
 install_prosody() {
-    apt_install prosody
+    apt_install prosody prosody-modules # the community's: moderation, pictures of rooms
     keep_down prosody
 }
 

@@ -27,6 +27,8 @@ _OVERLAP: Final = timedelta(minutes=2)
 _COARSE: Final = timedelta(seconds=1)
 _TRIES: Final = 3
 """So often an archive is asked that does not answer now, each time from entering the room on."""
+_HISTORY_MAX: Final = 5_000
+"""Things of a room's history that are looked at; reactions and own words count, too."""
 _COUNTED_PAGES: Final = 200
 """How far is counted what is left out."""
 
@@ -55,6 +57,7 @@ class Backlog:
         self._floor = datetime.now(UTC)
         self._begun = catch_up.begun
         self._failures = 0
+        self._history_due = catch_up.since is None and catch_up.history > 0
         hearing.heard_at = catch_up.since
         hearing.mark = catch_up.last_id
 
@@ -70,11 +73,13 @@ class Backlog:
         self._since = self._hearing.heard_at if self._catch_up.wanted else None
         self._floor = datetime.now(UTC) - self._catch_up.max_age
         self._hearing.entering()
-        if self._since is None:
+        if self._since is None and not self._history_due:
             return outgoing.NO_HISTORY
         self._hearing.hold()
         if archived:
             return outgoing.NO_HISTORY
+        if self._since is None:
+            return outgoing.last_of_history(2 * self._catch_up.history + 20)
         # The bridge's own messages come on top of those that are wanted
         return outgoing.history_since(self._since - _OVERLAP, 2 * self._catch_up.max_messages + 100)
 
@@ -90,11 +95,13 @@ class Backlog:
             Unreachable: not now.
         """
         try:
+            if self._history_due:
+                await (self._tell_history(wire) if self._archived else self._age_memory())
+                self._history_due = False
             if self._since is not None:
                 await (self._tell_from_archive(wire) if self._archived else self._sift_memory())
-            elif self._archived:
-                newest = await self._archive.newest_id(wire)
-                self._hearing.mark = newest or self._hearing.mark or ""
+            elif self._archived and self._hearing.mark is None:
+                self._hearing.mark = await self._archive.newest_id(wire) or ""
         except (StanzaError, Unreachable) as error:
             if lost() or wire.closed.done():
                 raise Unreachable(f"The room {self._room} was lost.") from error
@@ -112,6 +119,7 @@ class Backlog:
                 f"The archive of the room {self._room} can't be read now: {error}"
             ) from error
         log.warning("archive_not_read", room=self._room, reason=str(error))
+        self._history_due = False
         if self._since is not None:
             self._missed(f"The archive of the room {self._room} can't be read: {error}")
 
@@ -130,6 +138,37 @@ class Backlog:
     async def _learn_about(self, some: Sequence[Said]) -> None:
         if names := self._hearing.in_doubt(some):
             self._hearing.learn(await self._inlet.sent(self._room, names))
+
+    # --- from before the link
+
+    async def _tell_history(self, wire: Wire) -> None:
+        """The last messages that were said before the room was linked, and what became of them."""
+        found: list[Said] = []
+        wanted = self._catch_up.history
+        live = {said.stanza_id for said in self._hearing.held}
+        async for page in self._archive.backward(wire, Stretch()):
+            await self._learn_about(page.said)
+            for said in reversed(page.said):
+                if said.stanza_id in live or (self._since and not self._is_from_before(said)):
+                    continue
+                found.append(replace(said, old=True))
+                wanted -= said.body is not None and not self._hearing.is_own(said)
+                if not wanted:
+                    break
+            if not wanted or len(found) > _HISTORY_MAX:
+                break
+        for said in reversed(found):
+            self._hearing.replay(said)
+
+    async def _age_memory(self) -> None:
+        remembered = [said for said in self._hearing.held if said.tells and said.delay]
+        await self._learn_about(remembered)
+        words = [said for said in remembered if said.body and not self._hearing.is_own(said)]
+        surplus = words[: -self._catch_up.history]
+        first = words[len(surplus)] if words else None
+        begins = remembered.index(first) if first is not None else len(remembered)
+        self._hearing.leave_out(remembered[:begins])
+        self._hearing.age(remembered[begins:])
 
     # --- from the archive
 
@@ -225,7 +264,7 @@ class Backlog:
     # --- from the room's memory
 
     async def _sift_memory(self) -> None:
-        remembered = [said for said in self._hearing.held if said.body and said.delay]
+        remembered = [said for said in self._hearing.held if said.tells and said.delay]
         await self._learn_about(remembered)
         names = [self._hearing.name(said) for said in remembered]
         last = self._catch_up.last_id

@@ -85,6 +85,23 @@ class Crew:
             return bare == self.listener.jid.partition("/")[0]
         return bare.rpartition("@")[2] == self._domain
 
+    def doctor(self, nick: str) -> Author | None:
+        """The author whose occupant has this nick."""
+        occupant = self.nicks.get(nick)
+        return None if occupant is None else occupant.author
+
+    def nick_of(self, network: str, author_id: str) -> str | None:
+        """The nick of this author's occupant, if it is in the room."""
+        occupant = self._doctors.get((network, author_id))
+        return None if occupant is None else occupant.nick
+
+    def occupant_of(self, author: Author) -> Occupant | None:
+        """Whoever speaks for this author and is in the room already."""
+        if self._domain is None:
+            return self.listener if self.listener.nick else None
+        occupant = self._doctors.get((author.network, author.id))
+        return None if occupant is None or occupant.nick is None else occupant
+
     async def bring(self, wire: Wire, author: Author) -> Occupant:
         """The author's occupant, in the room and under their present name.
 
@@ -107,6 +124,7 @@ class Crew:
             )
             self._doctors[who] = occupant
             self._by_jid[occupant.jid] = occupant
+        occupant.author = author
         name = author.name or FALLBACK
         if occupant.nick is not None and occupant.name == name:
             return occupant

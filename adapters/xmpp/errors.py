@@ -134,3 +134,31 @@ def cannot_set_subject(room: str, error: StanzaError) -> Unreachable | Refused:
             "Ask an owner of the room to make the bridge a moderator.",
         )
     return Refused(f"The room {room} did not take the subject ({error}).")
+
+
+def cannot_moderate(room: str, error: StanzaError) -> Unreachable | Refused:
+    """Why the room did not delete what somebody else wrote (XEP-0425)."""
+    if error.condition in GONE:
+        return Refused(f"The room {room} does not know the message any more.")
+    passing = _unreachable(room, error)
+    if passing is not None:
+        return passing
+    if error.condition in {"forbidden", "not-allowed"}:
+        return Refused(
+            f"Only moderators may delete what others wrote in the room {room}.",
+            "Ask an owner of the room to make the bridge a moderator.",
+        )
+    return Refused(f"The room {room} did not delete the message ({error}).")
+
+
+def cannot_configure(room: str, what: str, error: StanzaError) -> Unreachable | Refused:
+    """Why the room did not take a new name or picture (XEP-0045, section 10.2)."""
+    passing = _unreachable(room, error)
+    if passing is not None:
+        return passing
+    if error.condition in {"forbidden", "not-allowed", "not-authorized"}:
+        return Refused(
+            f"Only owners may change the {what} of the room {room}.",
+            "Ask an owner of the room to make the bridge one, too.",
+        )
+    return Refused(f"The room {room} did not take the {what} ({error}).")

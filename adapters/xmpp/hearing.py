@@ -1,17 +1,16 @@
 """What colleagues say in one room: each message once, in order, whatever happens in between."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
-from uuid import uuid4
 
-from adapters.xmpp.crew import Crew
-from adapters.xmpp.identity import colleague_id
 from adapters.xmpp.incoming import Said
-from adapters.xmpp.people import People
-from bridge.model import Event, Message, Place, SubjectChanged
+from adapters.xmpp.meaning import Meaning
+from adapters.xmpp.naming import given_names
+from adapters.xmpp.scene import Scene
+from bridge.model import Event, SubjectChanged
 
 _REMEMBERED: Final = 500
 
@@ -32,23 +31,17 @@ class Hearing:
     """Turns what the room says into events, and own copies into acknowledgements.
 
     Args:
-        place: the room.
-        crew: the bridge's own occupants.
-        people: the others.
+        scene: the room.
         emit: where events go.
         echoes: who is told of own copies.
     """
 
     def __init__(
         self,
-        place: Place,
-        crew: Crew,
-        people: People,
+        scene: Scene,
         emit: Callable[[Event], None],
         echoes: Echoes,
     ) -> None:
-        self.trusts_stanza_ids = False
-        """Whether the room announces XEP-0359: only then can nobody forge the ids."""
         self.subject: str | None = None
         """The subject as last known; None before the room has told it once."""
         self.mark: str | None = None
@@ -61,9 +54,11 @@ class Hearing:
         between that and the rest."""
         self.copies: OrderedDict[str, str] = OrderedDict()
         """The last own copies seen: key, and the id each has here."""
-        self._place = place
-        self._crew = crew
-        self._people = people
+        self._place = scene.place
+        self._crew = scene.crew
+        self._people = scene.people
+        self._naming = scene.naming
+        self._meaning = Meaning(scene)
         self._emit = emit
         self._echoes = echoes
         self._recent: deque[Fingerprint] = deque(maxlen=_REMEMBERED)
@@ -103,6 +98,13 @@ class Hearing:
         """What is kept."""
         return tuple(self._held or ())
 
+    def age(self, some: Iterable[Said]) -> None:
+        """Some of what is kept was said before the room was linked."""
+        old = {id(said) for said in some}
+        self._held = [
+            replace(said, old=True) if id(said) in old else said for said in self._held or ()
+        ]
+
     def leave_out(self, unwanted: Iterable[Said]) -> None:
         """Forget some of what is kept."""
         gone = {id(said) for said in unwanted}
@@ -112,10 +114,10 @@ class Hearing:
         """Hand over what was kept, but for what the archive has told already."""
         held, self._held = self._held or [], None
         for said in held:
-            if said.body is None:
+            if not said.tells:
                 self.set_subject(said)
             elif said.stanza_id not in self._replayed:
-                self._take(said, said.stanza_id if self.trusts_stanza_ids else None)
+                self._take(said, said.stanza_id if self._naming.trusts_stanza_ids else None)
         self._replayed.clear()
 
     def drop_held(self) -> None:
@@ -127,20 +129,20 @@ class Hearing:
         """Take a message from the archive."""
         if said.stanza_id:
             self._replayed.add(said.stanza_id)
-        if said.body is not None:
+        if said.tells:
             self._take(said, said.stanza_id)
 
     # --- hearing
 
     def message(self, said: Said) -> None:
-        """Take a message with a body."""
+        """Take something said or done."""
         if said.delay is not None and self._is_known(said):
             self.reached_back = True
             return
         if self._held is not None and (said.delay is not None or not self.is_own(said)):
             self._held.append(replace(said, heard=datetime.now(UTC)))
             return
-        self._take(said, said.stanza_id if self.trusts_stanza_ids else None)
+        self._take(said, said.stanza_id if self._naming.trusts_stanza_ids else None)
 
     def set_subject(self, said: Said) -> None:
         """Take a subject: a change, or the present one, which every room tells at entry."""
@@ -169,16 +171,12 @@ class Hearing:
         if self.is_own(said):
             self._note_copy(said, stanza_id)
             return
-        name = self._name(said, stanza_id)
-        body = said.body or ""
-        emote = body.startswith("/me ")
-        author = self._people.author(said.nick, said.occupant_id, said.real_jid)
-        self._emit(
-            Message(self._place, name, author, time, body[4:] if emote else body, emote=emote)
-        )
+        event = self._meaning.of(said, self._naming.name(said, stanza_id), time)
+        if event is not None:
+            self._emit(event)
 
     def _note_copy(self, said: Said, stanza_id: str | None) -> None:
-        for key in _names(said):
+        for key in given_names(said):
             self.copies[key] = stanza_id or key
             self._echoes.acknowledge(key, stanza_id or key)
         while len(self.copies) > _REMEMBERED:
@@ -191,8 +189,8 @@ class Hearing:
         return {
             name
             for said in some
-            if said.body is not None and self._tell_own(said) is None
-            for name in _names(said)
+            if said.tells and self._tell_own(said) is None
+            for name in given_names(said)
             if name not in self._sent
         }
 
@@ -206,8 +204,12 @@ class Hearing:
 
     def is_own(self, said: Said) -> bool:
         """Whether the bridge said this, now or in an earlier run."""
+        if not said.nick:
+            return self._meaning.moderator_is_own(said)
         own = self._tell_own(said)
-        return any(self._names_own(said, name) for name in _names(said)) if own is None else own
+        return (
+            any(self._names_own(said, name) for name in given_names(said)) if own is None else own
+        )
 
     def may_be_of(self, said: Said, name: str) -> bool:
         """Whether the bridge may have said this for a doctor of this name."""
@@ -238,7 +240,7 @@ class Hearing:
 
     def name(self, said: Said) -> str:
         """The id of a message from the room's memory."""
-        return self._name(said, said.stanza_id if self.trusts_stanza_ids else None)
+        return self._naming.name(said, said.stanza_id if self._naming.trusts_stanza_ids else None)
 
     def _was_changed_meanwhile(self, said: Said) -> bool:
         until = self._known_until
@@ -255,26 +257,8 @@ class Hearing:
     def _name_of_subject(self, said: Said) -> str:
         """The same at each entry: rooms give subjects no id."""
         if said.delay is None:
-            return self._name(said, None)
-        return f"{self._sender(said)}/subject@{said.delay.isoformat()}"
-
-    def _name(self, said: Said, stanza_id: str | None) -> str:
-        """The id of a message here. One that its sender chose is theirs alone: anyone could choose
-        the same (or another's), so it goes with the sender's.
-        """
-        if stanza_id:
-            return stanza_id
-        return f"{self._sender(said)}/{said.id or said.origin_id or uuid4().hex}"
-
-    def _sender(self, said: Said) -> str:
-        """Who sent it, called the same whether they are still in the room or not."""
-        trusted = said.occupant_id if self._people.trusts_occupant_ids else None
-        return colleague_id(said.nick, trusted, None)
-
-
-def _names(said: Said) -> Collection[str]:
-    """What its sender has called it."""
-    return {name for name in (said.id, said.origin_id) if name}
+            return self._naming.name(said, None)
+        return f"{self._naming.sender(said)}/subject@{said.delay.isoformat()}"
 
 
 def _fingerprint(said: Said) -> Fingerprint:

@@ -15,6 +15,9 @@ LISTENER: Final = "consilium"
 _ESCAPES: Final = str.maketrans(
     {char: f"\\{ord(char):02x}" for char in " \"&'/:<>@\\"}  # XEP-0106, section 4.2
 )
+NO_ID: Final = "nick:"
+"""How the id of a colleague begins of whom a room tells the nick and nothing else."""
+
 _AS_IT_IS: Final = "+"
 _HASHED: Final = "~"
 _LONGEST: Final = 200
@@ -50,4 +53,4 @@ def colleague_id(nick: str, occupant_id: str | None, real_jid: str | None) -> st
         return occupant_id
     if real_jid:
         return real_jid.partition("/")[0]
-    return f"nick:{nick}"
+    return NO_ID + nick

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from adapters.xmpp.capabilities import Abilities, capabilities
 from adapters.xmpp.check import examine
 from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
@@ -13,40 +13,23 @@ from adapters.xmpp.identity import LISTENER, RESOURCE
 from adapters.xmpp.room import Assignment, Manner, Room
 from adapters.xmpp.settings import Mode, XmppSettings
 from adapters.xmpp.timing import DEFAULT, Backoff, Timing
+from adapters.xmpp.uploads import Uploads
 from adapters.xmpp.wire import MESSAGE, Rejected, Wire, make_wire
 from bridge.contract import (
     NEVER_HEARD,
     Capabilities,
     CatchUp,
-    Feature,
     Finding,
     Health,
     Inlet,
-    Level,
     Outgoing,
     Sent,
     Unreachable,
 )
-from bridge.model import Author, Place
+from bridge.model import Author, Place, Signal
 
-_MAX_TEXT: Final = 40_000
 _ENTERED_AT_ONCE: Final = 32
 """Rooms. More would not be faster, and some would wait for their answers too long."""
-_COMPONENT: Final = Capabilities(
-    own_names=True,
-    max_text=_MAX_TEXT,
-    knows_own_copies=True,
-    shows={
-        Feature.EMOTE: Level.FULL,
-        Feature.MEMBERSHIP: Level.FULL,
-        Feature.SUBJECT: Level.PARTLY,
-    },
-)
-_ACCOUNT: Final = replace(
-    _COMPONENT,
-    own_names=False,
-    shows={**_COMPONENT.shows, Feature.MEMBERSHIP: Level.REFUSED},
-)
 
 
 class XmppNetwork:
@@ -70,6 +53,7 @@ class XmppNetwork:
         self._inlet = inlet
         self._timing = timing
         self._domain = settings.jid if settings.mode is Mode.COMPONENT else None
+        self._uploads = Uploads(settings, self._name)
         self._manner = Manner(
             nick=settings.nick,
             listener=f"{LISTENER}@{settings.jid}/{RESOURCE}",
@@ -77,6 +61,7 @@ class XmppNetwork:
             create=settings.create_rooms,
             timing=timing,
             gate=asyncio.Semaphore(_ENTERED_AT_ONCE),
+            uploads=self._uploads,
         )
         self._rooms: dict[str, Room] = {}
         self._stays: dict[str, asyncio.Task[None]] = {}
@@ -88,24 +73,31 @@ class XmppNetwork:
 
     # --- bridge.contract.Outlet
 
-    def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all rooms are alike
-        """What its rooms can show."""
-        return _COMPONENT if self._domain else _ACCOUNT
+    def capabilities(self, place_id: str) -> Capabilities:
+        """What a room can show; of one that is not known, what rooms usually can."""
+        room = self._rooms.get(place_id)
+        if room is None:
+            return capabilities(Abilities(own_names=self._domain is not None))
+        return room.capabilities()
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Show it in a room; see `Outlet.send`."""
-        return await self._room(outgoing).send(outgoing)
+        return await self._room(outgoing.place.id).send(outgoing)
 
     async def find(self, outgoing: Outgoing) -> Sent | None:
         """Look up a copy; see `Outlet.find`."""
-        return await self._room(outgoing).find(outgoing)
+        return await self._room(outgoing.place.id).find(outgoing)
 
-    def _room(self, outgoing: Outgoing) -> Room:
+    async def signal(self, place_id: str, signal: Signal) -> None:
+        """Show something passing; see `Signalling.signal`."""
+        await self._room(place_id).signal(signal)
+
+    def _room(self, place_id: str) -> Room:
         if self._wire is None:
             raise Unreachable(self._why_down)
-        room = self._rooms.get(outgoing.place.id)
+        room = self._rooms.get(place_id)
         if room is None:
-            raise Unreachable(f"The bridge takes no part in the room {outgoing.place.id} now.")
+            raise Unreachable(f"The bridge takes no part in the room {place_id} now.")
         return room
 
     # --- bridge.contract.Network
@@ -169,6 +161,7 @@ class XmppNetwork:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                group.create_task(self._uploads.discover(wire))
                 for jid, room in self._rooms.items():
                     self._stays[jid] = group.create_task(room.stay(wire))
                 try:

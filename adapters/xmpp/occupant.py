@@ -11,6 +11,7 @@ from adapters.xmpp.incoming import BANNED, FAULT, KICKED, RENAMED, Seen
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
 from bridge.contract import Unreachable
+from bridge.model import Author
 
 
 class Exit(StrEnum):
@@ -45,6 +46,10 @@ class Occupant:
         self.jid = jid
         self.name = ""
         """The name that was asked for; the nick may differ from it."""
+        self.author: Author | None = None
+        """Whom it stands for; None for the listener."""
+        self.role = ""
+        self.affiliation = ""
         self.claim: str | None = None
         """The nick it has asked for and not got yet."""
         self.occupant_id: str | None = None
@@ -134,6 +139,7 @@ class Occupant:
             self._set_nick(seen.nick)
             self.claim = None
             self.occupant_id = seen.occupant_id or self.occupant_id
+            self.role, self.affiliation = seen.role, seen.affiliation
             self._settle(seen)
         elif RENAMED in seen.codes:
             self._set_nick(self.claim or seen.new_nick)  # the presence under the new nick follows

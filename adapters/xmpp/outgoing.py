@@ -2,18 +2,17 @@
 
 from datetime import UTC, datetime
 
-from adapters.xmpp.xml import DATA_FORM, MUC, MUC_OWNER, SID, STANZAS, attribute, text
+from adapters.xmpp.xml import DATA_FORM, MUC, MUC_OWNER, STANZAS, attribute, text
 
 NO_HISTORY = "<history maxstanzas='0'/>"
 _ROOM_CONFIG = "http://jabber.org/protocol/muc#roomconfig"
 
 
-def say(sender: str, room: str, key: str, body: str, *, emote: bool) -> str:
-    """A groupchat message that bears `key` as its id and origin id (XEP-0359, XEP-0245)."""
-    id_, words = attribute(key), text(f"/me {body}" if emote else body)
+def say_in_passing(sender: str, room: str, contents: str) -> str:
+    """A groupchat message for nobody to keep."""
     return (
-        f"<message from='{attribute(sender)}' to='{attribute(room)}' type='groupchat' id='{id_}'>"
-        f"<body>{words}</body><origin-id xmlns='{SID}' id='{id_}'/></message>"
+        f"<message from='{attribute(sender)}' to='{attribute(room)}' type='groupchat'>"
+        f"{contents}</message>"
     )
 
 
@@ -37,6 +36,11 @@ def history_since(time: datetime, most: int) -> str:
     """What to ask of a room's memory at entry (XEP-0045, section 7.2.14)."""
     stamp = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"<history since='{stamp}' maxstanzas='{most}'/>"
+
+
+def last_of_history(most: int) -> str:
+    """The same, for the last messages whenever they were said."""
+    return f"<history maxstanzas='{most}'/>"
 
 
 def rename(sender: str, room: str, nick: str, id_: str) -> str:

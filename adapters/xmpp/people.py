@@ -1,9 +1,13 @@
 """The colleagues in one room: everyone in it who is not the bridge's own."""
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from adapters.xmpp.identity import colleague_id
-from adapters.xmpp.incoming import BANNED, KICKED, RENAMED, Seen
+from adapters.xmpp.identity import NO_ID, colleague_id
+from adapters.xmpp.incoming import BANNED, KICKED, RENAMED, Said, Seen
+from adapters.xmpp.vcards import reference_of
 from bridge.model import Author, Event, Joined, Left, Place, Renamed, Roster
 
 _BANNED, _KICKED = PUT_OUT = ("banned", "kicked")
@@ -22,11 +26,14 @@ class People:
         """Whether the room announces XEP-0421: only then can nobody forge the ids."""
         self._place = place
         self._present: dict[str, Author] = {}
+        self._stays: dict[str, int] = {}
+        self._numbers = itertools.count(1)
         self._renaming: dict[str, str] = {}
 
     def clear(self) -> None:
         """The bridge is not in the room any more, and knows nothing of who is."""
         self._present.clear()
+        self._stays.clear()
         self._renaming.clear()
 
     def roster(self) -> Roster:
@@ -43,6 +50,33 @@ class People:
             return present
         return Author(self._place.network, colleague_id(nick, occupant_id, real_jid), nick)
 
+    def present(self, nick: str) -> Author | None:
+        """Who has this nick now."""
+        return self._present.get(nick)
+
+    def nicks(self) -> Iterator[str]:
+        """The nicks of everyone present."""
+        return iter(self._present)
+
+    def nick_of(self, network: str, author_id: str) -> str | None:
+        """The nick under which this person is present."""
+        if network != self._place.network:
+            return None
+        return next((nick for nick, each in self._present.items() if each.id == author_id), None)
+
+    def proof(self, said: Said) -> str | None:
+        """What tells who said this, for good: an occupant id, or an address that the room shows."""
+        if self.trusts_occupant_ids:
+            return said.occupant_id
+        if said.archived:
+            return said.real_jid and colleague_id("", None, said.real_jid)
+        present = None if said.delay else self._present.get(said.nick)
+        return None if present is None or present.id.startswith(NO_ID) else present.id
+
+    def stay(self, said: Said) -> int | None:
+        """Which uninterrupted stay in the room this was said in; None when that can't be told."""
+        return None if said.delay else self._stays.get(said.nick)
+
     def saw(self, seen: Seen) -> Event | None:
         """Take a presence, and tell what it changes."""
         return self._here(seen) if seen.here else self._gone(seen)
@@ -50,23 +84,37 @@ class People:
     def disown(self, nick: str) -> Event | None:
         """One who was taken for a colleague is the bridge's own."""
         author = self._present.pop(nick, None)
+        self._stays.pop(nick, None)
         return None if author is None else Left(self._place, author, datetime.now(UTC))
 
     def _here(self, seen: Seen) -> Event | None:
-        old_nick = self._renaming.pop(seen.nick, None)
-        old = self._present.pop(old_nick, None) if old_nick else self._present.get(seen.nick)
-        author = self.author(seen.nick, seen.occupant_id, seen.real_jid)
+        nick = seen.nick
+        old_nick = self._renaming.pop(nick, None)
+        old = self._present.pop(old_nick, None) if old_nick else self._present.get(nick)
+        stay = self._stays.pop(old_nick or nick, None)
+        author = self.author(nick, seen.occupant_id, seen.real_jid)
         if old is not None and (old_nick or old.id == author.id):
             # Without ids of its own a person is their nick; a rename keeps the id all the same.
-            author = Author(old.network, old.id, seen.nick)
+            author = Author(old.network, old.id, nick, old.avatar)
+        else:
+            stay = None
+        author = self._pictured(author, seen)
         known = old is not None or self._is_present(author.id)
-        self._present[seen.nick] = author
+        self._present[nick] = author
+        self._stays[nick] = stay or next(self._numbers)
         now = datetime.now(UTC)
         if not known:
             return Joined(self._place, author, now)
-        if old is None:
+        if old is None or old.id != author.id or old == author:
             return None
-        return Renamed(self._place, author, now) if old.name != author.name else None
+        return Renamed(self._place, author, now)
+
+    def _pictured(self, author: Author, seen: Seen) -> Author:
+        """With the picture that the presence tells of; without a word on it, with the old one."""
+        if seen.photo is None:
+            return author
+        avatar = reference_of(self._place.id, seen.nick, seen.photo) if seen.photo else None
+        return replace(author, avatar=avatar)
 
     def _gone(self, seen: Seen) -> Event | None:
         if seen.nick not in self._present:
@@ -75,6 +123,7 @@ class People:
             self._renaming[seen.new_nick] = seen.nick
             return None
         author = self._present.pop(seen.nick)
+        self._stays.pop(seen.nick, None)
         if self._is_present(author.id):
             return None
         return Left(self._place, author, datetime.now(UTC), _reason(seen))

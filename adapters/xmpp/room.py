@@ -10,30 +10,40 @@ from xml.etree.ElementTree import Element
 
 import structlog
 
-from adapters.xmpp import outgoing
+from adapters.xmpp import outgoing, passing
+from adapters.xmpp.about import About
 from adapters.xmpp.archive import RESULT, Archive
 from adapters.xmpp.attendance import Attendance
 from adapters.xmpp.backlog import Backlog
+from adapters.xmpp.capabilities import Abilities, capabilities
+from adapters.xmpp.composing import Composer
 from adapters.xmpp.crew import Crew
 from adapters.xmpp.decline import decline
 from adapters.xmpp.errors import GONE, NOT_INSIDE, StanzaError, cannot_join
 from adapters.xmpp.features import Features
 from adapters.xmpp.hearing import Hearing
-from adapters.xmpp.incoming import (
-    CREATED,
-    Said,
-    Seen,
-    read_message,
-)
+from adapters.xmpp.incoming import CREATED, Said, Seen, read_message, read_update
 from adapters.xmpp.lookback import Lookback
+from adapters.xmpp.naming import Naming
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.people import People
 from adapters.xmpp.saying import Saying
+from adapters.xmpp.scene import Scene
 from adapters.xmpp.timing import Backoff, Timing
+from adapters.xmpp.uploads import Uploads
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
-from bridge.contract import CatchUp, Health, Inlet, Outgoing, Refused, Sent, Unreachable
-from bridge.model import Author, Event, Place
+from bridge.contract import (
+    Capabilities,
+    CatchUp,
+    Health,
+    Inlet,
+    Outgoing,
+    Refused,
+    Sent,
+    Unreachable,
+)
+from bridge.model import Author, Event, Place, Read, Signal
 
 log = structlog.get_logger()
 
@@ -49,7 +59,7 @@ class Manner:
 
     `nick` is the listener's, `listener` its full address; `domain` is the component's, or None
     where one account speaks for all; `create` tells whether to make rooms that do not exist;
-    `gate` bounds how many rooms are entered at the same time.
+    `gate` bounds how many rooms are entered at the same time; `uploads` is where files go.
     """
 
     nick: str
@@ -58,6 +68,7 @@ class Manner:
     create: bool
     timing: Timing
     gate: asyncio.Semaphore
+    uploads: Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +110,19 @@ class Room:
         self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_out)
         if self._has_doctors:
             self._crew.wanted = {(each.network, each.id): each for each in assignment.present}
-        self._people = People(place)
-        self._saying = Saying(place.id, self._crew, timing, own_names=self._has_doctors)
-        self._hearing = Hearing(place, self._crew, self._people, emit, self._saying)
-        self._attendance = Attendance(place.id, self._crew, self._people, emit, timing.farewell)
+        self._uploads = manner.uploads
+        self._signal = inlet.signal
+        people = People(place)
+        self._scene = scene = Scene(place, self._crew, people, Naming(people))
+        self._about = About(place, self._crew, emit)
+        self._saying = Saying(
+            Composer(scene), self._about, manner.uploads, timing, own_names=self._has_doctors
+        )
+        self._hearing = Hearing(scene, emit, self._saying)
+        self._attendance = Attendance(place.id, self._crew, people, emit, timing.farewell)
         self._archive = Archive(place.id)
         self._backlog = Backlog(place.id, self._hearing, self._archive, assignment.catch_up, inlet)
         self._lookback = Lookback(place.id, self._archive, self._hearing)
-        self._features = Features()
         self._wire: Wire | None = None
         self._listens = False
         self._inside = False
@@ -152,13 +168,40 @@ class Room:
             for occupant, nick in self._crew.inside():
                 self._wire.post(outgoing.leave(occupant.jid, self.jid, nick))
 
+    def capabilities(self) -> Capabilities:
+        """What it can show, as known now."""
+        features = self._saying.features
+        known = self._inside
+        return capabilities(
+            Abilities(
+                self._has_doctors,
+                identified=features.occupant_ids or not known,
+                moderator=self._saying.can_moderate if known else None,
+                owner=self._about.is_owner if known else None,
+                pictures=features.pictures if known else None,
+                archive=features.archive or not known,
+                uploads=self._uploads.available,
+                max_file=self._uploads.max_file,
+            )
+        )
+
+    async def signal(self, signal: Signal) -> None:
+        """Show something passing, if its author is in the room. Raises as `Signalling` does."""
+        wire = self._ready()
+        occupant = self._crew.occupant_of(signal.author) if self._has_doctors else None
+        if occupant is None:
+            raise Refused(f"{signal.author.name} is not in the room {self.jid}.")
+        reference = signal.target if isinstance(signal, Read) else ""
+        contents = passing.payload(signal, self._scene.naming.reference_of(reference))
+        wire.post(outgoing.say_in_passing(occupant.jid, self.jid, contents))
+
     async def send(self, outgoing_: Outgoing) -> Sent:
         """Show it in the room. Raises as `Outlet.send` does."""
         return await self._saying.send(self._ready(), outgoing_, self._hearing)
 
     async def find(self, outgoing_: Outgoing) -> Sent | None:
         """Look up a copy. Raises as `Outlet.find` does."""
-        lookback = self._lookback if self._features.archive else None
+        lookback = self._lookback if self._saying.features.archive else None
         return await self._saying.find(self._ready(), outgoing_, self._hearing, lookback)
 
     def _ready(self) -> Wire:
@@ -175,7 +218,7 @@ class Room:
         self._attendance.begin(wire)
         await self._look(wire)
         listener = self._crew.listener
-        history = self._backlog.entering(archived=self._features.archive)
+        history = self._backlog.entering(archived=self._saying.features.archive)
         self._listens = True
         async with listener.lock:
             seen = await listener.enter(wire, self._nick, history)
@@ -218,9 +261,10 @@ class Room:
             self._believe(Features())  # some services hide what they are from those outside
 
     def _believe(self, features: Features) -> None:
-        self._features = features
-        self._hearing.trusts_stanza_ids = features.stanza_ids
-        self._people.trusts_occupant_ids = features.occupant_ids
+        self._saying.features = features
+        self._scene.naming.trusts_stanza_ids = features.stanza_ids
+        self._about.looked(features)
+        self._scene.people.trusts_occupant_ids = features.occupant_ids
 
     async def _found_new(self, wire: Wire) -> None:
         """Entering has made the room: keep it, or take it away again."""
@@ -340,13 +384,7 @@ class Room:
             self._heard_at = time.monotonic()
             if not self._listens:
                 return  # to an occupant that an earlier run has left: the room tells it at entry
-            said = read_message(stanza, self.jid, nick)
-            if said.body is not None and nick:
-                self._hearing.message(said)
-            elif said.subject is not None:
-                self._hearing.set_subject(said)
-            elif not nick:
-                self._announced(said)
+            self._heard(read_message(stanza, self.jid, nick))
         elif kind == "error":
             self._failed(StanzaError.of(stanza), stanza.get("id"), to)
         elif not nick:
@@ -356,18 +394,40 @@ class Room:
         elif self._wire is not None:
             decline(self._wire, stanza)
 
+    def _heard(self, said: Said) -> None:
+        if said.tells and (said.nick or said.deletes):
+            self._hearing.message(said)
+        elif said.subject is not None:
+            self._hearing.set_subject(said)
+        elif not said.nick:
+            self._announced(said)
+        elif said.parts:
+            self._passed(said)
+
     def presence(self, stanza: Element, nick: str, to: str) -> None:
         """Take a presence, to the listener or to a doctor."""
         if to == self._crew.listener.jid:
             self._heard_at = time.monotonic()
+            if not nick:
+                self._about_room(stanza)
             if stanza.get("type") == "unavailable" and self._crew.wishes(nick):
                 self._nick_free = True
                 self._woken.set()
         self._attendance.presence(stanza, nick, to)
 
+    def _about_room(self, stanza: Element) -> None:
+        photo = read_update(stanza)
+        if photo is not None:
+            self._about.picture_seen(photo)
+
     def overheard(self, to: str) -> None:
         """Take note that a copy for a doctor went by."""
         self._attendance.overheard(to)
+
+    def _passed(self, said: Said) -> None:
+        signal = passing.read(said, self._scene)
+        if signal is not None and self._inside:
+            self._signal(signal)
 
     def _announced(self, said: Said) -> None:
         """The room itself says something: to be read by people, or that it was reconfigured."""

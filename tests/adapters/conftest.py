@@ -1,14 +1,16 @@
-"""A real Prosody with rooms of two kinds, colleagues in them, and the adapter under test."""
+"""Real mail servers (see mail_fixtures.py); a real Prosody with rooms of two kinds, colleagues in them, and the adapter under test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
+from mail_fixtures import anna, bram, mail_bridge, mail_list, mail_servers, mailbox  # noqa: F401
 from xmpp_lab import (
     COMPONENT,
     DOMAIN,
     MUC,
     PLAIN_MUC,
     SECRET,
+    UPLOADS,
     Bridge,
     account_settings,
     component_settings,
@@ -34,6 +36,8 @@ Component "{PLAIN_MUC}" "muc"
         components={COMPONENT: SECRET, "other.hospital.test": "other"},
         more_config=more,
     )
+    server.uploads = UPLOADS
+    server.muc_modules += ("muc_moderation", "vcard_muc")
     async with server:
         for name in ("cora", "carl", "bridge"):
             await server.add_user(f"{name}@{DOMAIN}", "password")

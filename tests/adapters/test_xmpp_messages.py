@@ -145,7 +145,7 @@ async def test_a_room_that_gets_ids_only_later_is_believed_from_then_on(
     room._believe(Features())
     await cora.configure(ward, RoomOptions(title="New name"))
     async with asyncio.timeout(5):
-        while not room._features.stanza_ids:
+        while not room._saying.features.stanza_ids:
             cora.say(ward, "again")
             await component.inlet.events.wait_for(lambda _: True, after=len(component.inlet.events))
 

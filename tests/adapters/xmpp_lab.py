@@ -11,8 +11,18 @@ from datetime import UTC, datetime
 from adapters.xmpp.network import XmppNetwork
 from adapters.xmpp.settings import XmppSettings
 from adapters.xmpp.timing import DEFAULT, Timing
-from bridge.contract import NEVER_HEARD, CatchUp, Health, Missed, Outgoing
-from bridge.model import Author, Event, Message, Place
+from bridge.contract import (
+    NEVER_HEARD,
+    CatchUp,
+    Copy,
+    Health,
+    Missed,
+    Outgoing,
+    Picture,
+    Sent,
+    Unreachable,
+)
+from bridge.model import Author, Deleted, Edited, Event, Message, Place, Reacted, Signal
 from sandbox.journal import Journal
 from sandbox.ports import LOOPBACK
 from sandbox.prosody import Prosody
@@ -21,6 +31,7 @@ DOMAIN = "hospital.test"
 COMPONENT = "consilium.hospital.test"
 SECRET = "a-secret-of-the-tests"
 MUC = "muc.hospital.test"
+UPLOADS = "files.hospital.test"
 PLAIN_MUC = "plain.hospital.test"
 """Rooms with neither archive nor stanza ids nor occupant ids."""
 
@@ -36,6 +47,9 @@ class Recorder:
         self.healths: Journal[Health] = Journal("the health")
         self.batches: list[int] = []
         self.gaps: Journal[Missed] = Journal("what was missed")
+        self.signals: Journal[Signal] = Journal("what is only of the moment")
+        self.pictures: dict[str, Picture] = {}
+        """What `avatar` answers, by the reference."""
         self.own: dict[str, str | None] = {}
         """What `sent` answers: keys of own copies, with the names they were shown under."""
         self.open = asyncio.Event()
@@ -55,6 +69,14 @@ class Recorder:
 
     def missed(self, missed: Missed) -> None:
         self.gaps.add(missed)
+
+    def signal(self, signal: Signal) -> None:
+        self.signals.add(signal)
+
+    async def avatar(self, author: Author) -> Picture | None:
+        if author.avatar == "away":
+            raise Unreachable("Not now.")
+        return self.pictures.get(author.avatar or "")
 
     def of(self, kind: type, room: str | None = None) -> list:
         return [
@@ -91,6 +113,43 @@ class Recorder:
         return found.reason
 
 
+@dataclass(frozen=True)
+class Copied:
+    """Something shown in a room, and how it is called there."""
+
+    outgoing: Outgoing
+    sent: Sent
+
+    @property
+    def copy(self) -> Copy:
+        """What the core would tell of it later."""
+        event = self.outgoing.event
+        text = event.text if isinstance(event, Message) else ""
+        assert self.sent.id is not None
+        return Copy(self.sent.id, event.author, event.time, text, self.outgoing.key)
+
+
+def copy_of(message: Message) -> Copy:
+    """What the core would tell of a colleague's message."""
+    return Copy(message.id, message.author, message.time, message.text)
+
+
+def message(author: Author, text: str, **more: object) -> Callable[[Place], Message]:
+    return lambda place: Message(place, "$event", author, datetime.now(UTC), text, **more)
+
+
+def edited(author: Author, text: str, **more: object) -> Callable[[Place], Edited]:
+    return lambda place: Edited(place, author, datetime.now(UTC), "$event", text, **more)
+
+
+def deleted(author: Author, reason: str = "") -> Callable[[Place], Deleted]:
+    return lambda place: Deleted(place, author, datetime.now(UTC), "$event", reason)
+
+
+def reacted(author: Author, emoji: str, *, gone: bool = False) -> Callable[[Place], Reacted]:
+    return lambda place: Reacted(place, author, datetime.now(UTC), "$event", emoji, gone)
+
+
 @dataclass
 class Bridge:
     """The adapter at work, as the core would use it."""
@@ -113,6 +172,11 @@ class Bridge:
 
     async def say(self, room: str, author: Author, text: str, *, emote: bool = False) -> str | None:
         return (await self.network.send(self.message(room, author, text, emote=emote))).id
+
+    async def send(self, room: str, make: Callable[[Place], Event], **more: object) -> Copied:
+        """Show it, with more of what the core would say."""
+        outgoing = replace(self.outgoing(room, make), **more)
+        return Copied(outgoing, await self.network.send(outgoing))
 
     async def enter(self, room: str, *present: Author, catch_up: CatchUp = NEVER_HEARD) -> None:
         after = len(self.inlet.healths)

@@ -209,6 +209,10 @@ async def test_a_homeserver_that_is_not_there_is_unreachable() -> None:
     async with acting_bot(config("http://127.0.0.1:1")) as bot:
         with pytest.raises(Unreachable, match=r"not reachable at http:.*:1\.") as caught:
             await say(bot)
+        with pytest.raises(Unreachable):
+            await say(bot)
+        assert not bot.connection.answers
+        assert bot.connection.outages == 1
     assert not caught.value.doubtful
 
 
@@ -240,8 +244,10 @@ async def test_a_homeserver_that_goes_down_over_a_request_leaves_a_doubt() -> No
         port = server.sockets[0].getsockname()[1]
         async with acting_bot(config(f"http://127.0.0.1:{port}")) as bot:
             assert await say(bot) == "$1"
+            assert bot.connection.answers
             with pytest.raises(Unreachable, match="not reachable") as caught:
                 await say(bot)
+            assert bot.connection.outages == 1
     assert caught.value.doubtful
 
 
@@ -251,4 +257,5 @@ async def test_a_homeserver_that_does_not_answer_leaves_a_doubt() -> None:
         async with acting_bot(config(f"http://127.0.0.1:{port}")) as bot:
             with pytest.raises(Unreachable, match="does not answer") as caught:
                 await bot.connection.request("GET", "/", timeout=0.05)
+            assert bot.connection.outages == 0
     assert caught.value.doubtful

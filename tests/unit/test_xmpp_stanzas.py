@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.xmpp import outgoing, xml
+from adapters.xmpp.composing import Composer
+from adapters.xmpp.crew import Crew
 from adapters.xmpp.errors import StanzaError, cannot_join, cannot_say, cannot_set_subject
 from adapters.xmpp.incoming import (
     is_about_oneself,
@@ -16,7 +18,12 @@ from adapters.xmpp.incoming import (
     read_presence,
     read_time,
 )
-from bridge.contract import Refused, Unreachable
+from adapters.xmpp.naming import Naming
+from adapters.xmpp.people import People
+from adapters.xmpp.scene import Scene
+from adapters.xmpp.timing import DEFAULT
+from bridge.contract import Outgoing, Refused, Unreachable
+from bridge.model import Author, Message, Place
 
 ROOM = "ward@muc.example.org"
 anything = st.text(st.characters())
@@ -26,15 +33,25 @@ def parsed(stanza: str) -> ET.Element:
     return ET.fromstring(f"<s xmlns='jabber:client'>{stanza}</s>")[0]
 
 
+def message(text: str, key: str, *, emote: bool = False) -> str:
+    place = Place("hospital", ROOM)
+    people = People(place)
+    crew = Crew(ROOM, None, "a@b/c", DEFAULT, lambda *_: None)
+    composer = Composer(Scene(place, crew, people, Naming(people)))
+    event = Message(place, "m", Author("matrix", "@a:b", "Ann"), datetime.now(UTC), text, emote)
+    contents = composer.message(Outgoing(place, key, event), event)
+    return composer.stanza("a@b/c", key, contents)
+
+
 # --- writing
 
 
 @given(anything, anything)
 def test_a_message_says_exactly_what_it_was_given(body: str, key: str) -> None:
-    read = parsed(outgoing.say("a@b/c", ROOM, key, body, emote=False))
+    read = parsed(message(body, key))
     said = read_message(read, ROOM, "Ann")
     assert (said.body or "") == xml.clean(body)
-    assert len(read) == 2
+    assert len(read) == 3
 
 
 @given(anything)
@@ -62,7 +79,7 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 
 def test_an_action_begins_with_its_mark() -> None:
-    stanza = parsed(outgoing.say("a@b/c", ROOM, "k", "nods", emote=True))
+    stanza = parsed(message("nods", "k", emote=True))
     assert read_message(stanza, ROOM, "Ann").body == "/me nods"
 
 
