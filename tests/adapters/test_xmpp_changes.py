@@ -222,9 +222,8 @@ async def test_the_newer_form_of_moderation_is_understood(
     wire = component.network._wire
     assert wire is not None
     contents = NEWER_FORM.format(id=heard.id, room=ward)
-    wire.data_received(
-        f"<message type='groupchat' from='{ward}' to='{wire.hears_as}'>{contents}</message>".encode()
-    )
+    sender = f"from='{ward}' to='{wire.hears_as}'"
+    wire.data_received(f"<message type='groupchat' {sender}>{contents}</message>".encode())
     gone = await component.inlet.first(Deleted)
     assert (gone.target, gone.moderated, gone.reason) == (heard.id, True, "spam")
     assert gone.author.name == "Cora"
