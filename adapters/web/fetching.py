@@ -6,7 +6,8 @@ redirect is followed to a private address only when the first one was private it
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -94,54 +95,108 @@ class Fetcher:
             Unreachable: no answer came, or none that ends.
             Refused: it is too long, or leads where it must not.
         """
-        host = URL(url).host or url
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await self._follow(URL(url), dict(headers or {}), login)
-        except TimeoutError:
-            raise Unreachable(f"{host} does not answer in time.") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreachable(f"{host} can't be reached ({in_words(error)}).") from None
+        private = {} if login is None else {"Authorization": login.header}
+        async with self.open(url, headers, private) as opened:
+            body = bytearray()
+            async for piece in opened.pieces():
+                body += piece
+            return Fetched(
+                opened.answer.status,
+                opened.answer.headers,
+                bytes(body),
+                opened.moved,
+                str(opened.answer.url),
+            )
 
-    async def _follow(self, url: URL, headers: dict[str, str], login: Login | None) -> Fetched:
+    @asynccontextmanager
+    async def open(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        private: Mapping[str, str] | None = None,
+    ) -> AsyncIterator["Opened"]:
+        """As `get`, and to be read piece by piece. `private` are headers for the first origin."""
+        host = URL(url).host or url
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_no_longer_than(self._seconds, host))
+            with _told(host):
+                opened = await self._follow(
+                    stack, URL(url), dict(headers or {}), dict(private or {})
+                )
+            yield opened
+
+    async def _follow(
+        self, stack: AsyncExitStack, url: URL, headers: dict[str, str], private: dict[str, str]
+    ) -> "Opened":
         origin, session, for_good = url.origin(), self._anywhere, True
         moved: URL | None = None
         for _ in range(_MOST_REDIRECTS + 1):
             if session is None:
                 raise Unreachable("The bridge is not connected yet.")
             _expect_allowed(url, public=session is self._public)
-            sent = dict(headers)
-            if login is not None and url.origin() == origin:
-                sent["Authorization"] = login.header
-            async with session.get(url, headers=sent, allow_redirects=False) as answer:
-                if answer.status not in _REDIRECTS or "Location" not in answer.headers:
-                    return await self._read(answer, moved)
-                if self._known is None or self._known.leads_out(url.host or ""):
-                    session = self._public
-                for_good = for_good and answer.status in _PERMANENT
-                target = url.join(URL(answer.headers["Location"])).with_fragment(None)
+            sent = headers | (private if url.origin() == origin else {})
+            asking = session.get(url, headers=sent, allow_redirects=False)
+            answer = await stack.enter_async_context(asking)
+            if answer.status not in _REDIRECTS or "Location" not in answer.headers:
+                return Opened(answer, None if moved is None else str(moved), self._max_bytes)
+            answer.close()
+            if self._known is None or self._known.leads_out(url.host or ""):
+                session = self._public
+            for_good = for_good and answer.status in _PERMANENT
+            target = url.join(URL(answer.headers["Location"])).with_fragment(None)
             if url.scheme == "https" and target.scheme == "http":
                 raise Refused(f"{url.host} redirects to an address without encryption.")
             url = target
             moved = target if for_good else moved
         raise Unreachable(f"{origin.host} redirects in circles.")
 
-    async def _read(self, answer: aiohttp.ClientResponse, moved: URL | None) -> Fetched:
-        body = bytearray()
-        async for piece in answer.content.iter_chunked(_PIECE):
-            body += piece
-            if len(body) > self._max_bytes:
-                answer.close()
-                raise Refused(
-                    f"{answer.url.host} answers with more than {self._max_bytes:,} bytes."
-                )
-        return Fetched(
-            answer.status,
-            answer.headers,
-            bytes(body),
-            None if moved is None else str(moved),
-            str(answer.url),
-        )
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that is still to be read; `moved` as in `Fetched`."""
+
+    answer: aiohttp.ClientResponse
+    moved: str | None
+    max_bytes: int
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What it holds, unpacked.
+
+        Raises:
+            Refused: it is too long.
+        """
+        length, host = 0, self.answer.url.host or ""
+        pieces = self.answer.content.iter_chunked(_PIECE)
+        while True:
+            with _told(host):
+                piece = await anext(pieces, b"")
+            if not piece:
+                return
+            length += len(piece)
+            if length > self.max_bytes:
+                self.answer.close()
+                raise Refused(f"{host} answers with more than {self.max_bytes:,} bytes.")
+            yield piece
+
+
+@asynccontextmanager
+async def _no_longer_than(seconds: float, host: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Unreachable(f"{host} does not answer in time.") from None
+
+
+@contextmanager
+def _told(host: str) -> Iterator[None]:
+    """Faults of a connection, in words."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise Unreachable(f"{host} can't be reached ({in_words(error)}).") from None
 
 
 def _session(resolver: Resolver) -> aiohttp.ClientSession:
