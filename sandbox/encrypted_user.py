@@ -62,6 +62,7 @@ class EncryptedUser:
             homeserver_url, user_id, device_id=device_id, store_path=str(directory), config=config
         )
         self._locked: list[tuple[str, MegolmEvent]] = []
+        self._stepped = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
 
     @classmethod
@@ -203,12 +204,16 @@ class EncryptedUser:
         """Return once something holds, looked at after each step of the sync."""
         async with asyncio.timeout(timeout):
             while not condition():
-                await self._client.synced.wait()
-                await asyncio.sleep(0.02)
+                stepped = self._stepped
+                await stepped.wait()
 
     def members(self, room: str) -> set[str]:
         """Who is in a room, by this user's view."""
         return set(self._client.rooms[room].users)
+
+    def knows_device_of(self, user_id: str) -> bool:
+        """Whether this client knows a device of somebody, to which it can send keys."""
+        return any(self._client.device_store.active_user_devices(user_id))
 
     async def _listen(self) -> None:
         while True:
@@ -241,6 +246,8 @@ class EncryptedUser:
                 self._locked.append((room, event))
             else:
                 self._add(room, found, device=event.device_id)
+        stepped, self._stepped = self._stepped, asyncio.Event()
+        stepped.set()
 
     def _add(self, room: str, event: Any, device: str = "") -> None:  # noqa: ANN401 -- nio's
         source = event.source

@@ -17,6 +17,7 @@ from sandbox.appservice import AppService as Service
 from sandbox.ports import LOOPBACK
 
 ROOM = "!ward:hospital.test"
+BOT = "@consilium:hospital.test"
 AS_TOKEN = "as-token-of-the-test"
 HS_TOKEN = "hs-token-of-the-test"
 
@@ -95,7 +96,8 @@ class Asked:
 
     def __str__(self) -> str:
         short = self.path.removeprefix("/_matrix/client/v3/")
-        user = f" as {self.query['user_id']}" if "user_id" in self.query else ""
+        user_id = self.query.get("user_id", BOT)
+        user = "" if user_id == BOT else f" as {user_id}"
         return f"{self.method} {short}{user}"
 
 
@@ -195,4 +197,4 @@ async def acting_bot(configured: Config) -> AsyncIterator[ActingClient]:
     """The bot's client for a configuration."""
     token = configured.appservice.as_token.get_secret_value()
     async with Connection(configured.homeserver.url, token) as connection:
-        yield ActingClient(connection, configured.bot_id, configured.bot_id)
+        yield ActingClient(connection, configured.bot_id, configured.sender_id)

@@ -386,6 +386,15 @@ class Config(Section):
         return f"@{self.appservice.bot}:{self.homeserver.domain}"
 
     @property
+    def sender_id(self) -> str:
+        """The full user id of the application service itself, as new registrations name it.
+
+        Not the bot's: Synapse lets nobody fetch keys as the application service's own user. Older
+        registrations name the bot, which does as well where nothing is encrypted.
+        """
+        return f"@{self.appservice.ghost_prefix}service:{self.homeserver.domain}"
+
+    @property
     def ghost_pattern(self) -> str:
         """Regular expression that every ghost's full user id matches, and nothing else does."""
         prefix, domain = re.escape(self.appservice.ghost_prefix), re.escape(self.homeserver.domain)

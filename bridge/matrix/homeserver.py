@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 import structlog
 
@@ -150,15 +151,29 @@ class Homeserver:
         if who == bot:
             return
         local, _, domain = who.partition(":")
-        if local == bot.partition(":")[0]:
+        if domain != self._config.homeserver.domain and local in self._own_localparts():
             raise HomeserverError(
                 f"The homeserver calls itself {domain}, the configuration"
                 f" {self._config.homeserver.domain}.",
                 f"Write domain: {domain} under homeserver.",
             )
+        if await self._claims_bot():
+            return
         raise HomeserverError(
             f"At the homeserver the as_token belongs to {who}, not to the bot {bot}.", WRITE_ANEW
         )
+
+    def _own_localparts(self) -> set[str]:
+        return {each.partition(":")[0] for each in (self._config.bot_id, self._config.sender_id)}
+
+    async def _claims_bot(self) -> bool:
+        """Whether the registration claims the bot, which need not exist yet."""
+        query = urlencode({"user_id": self._config.bot_id})
+        answer = await self._ask("GET", f"{V3}/account/whoami?{query}")
+        error = self._fault(answer)
+        if isinstance(error, Denied):
+            return error.forbidden and not _outside_namespace(error)
+        return text_at(answer.body or {}, "user_id") == self._config.bot_id
 
     async def _own_ghosts(self) -> None:
         """Whether ghosts are in the bridge's namespace, without making one.
@@ -171,8 +186,7 @@ class Homeserver:
         try:
             await client.call("GET", f"{V3}/account/whoami", timeout=_ANSWER_SECONDS)
         except Denied as error:
-            said = error.said.lower()
-            if error.errcode != "M_EXCLUSIVE" and not _speaks_of_namespace(said):
+            if not _outside_namespace(error):
                 return
             prefix = self._config.appservice.ghost_prefix
             raise HomeserverError(
@@ -210,8 +224,9 @@ class Homeserver:
         return fault(answer.status, answer.body, answer.retry_after, self._url)
 
 
-def _speaks_of_namespace(said: str) -> bool:
-    return "masquerade" in said or "namespace" in said
+def _outside_namespace(error: Denied) -> bool:
+    said = error.said.lower()
+    return error.errcode == "M_EXCLUSIVE" or "masquerade" in said or "namespace" in said
 
 
 def _bad(error: ConsiliumError) -> Finding:
@@ -240,7 +255,7 @@ async def diagnose(config: Config) -> Sequence[Finding]:
     """
     token = config.appservice.as_token.get_secret_value()
     async with Connection(config.homeserver.url, token) as connection:
-        bot = ActingClient(connection, config.bot_id, config.bot_id)
+        bot = ActingClient(connection, config.bot_id, config.sender_id)
         homeserver = Homeserver(config, bot)
         server = AppserviceServer(config.appservice, _Deaf())
         try:

@@ -20,6 +20,8 @@ def registration(config: Config) -> JsonObject:
     specification are the names that older homeservers have for what is in it by now, and the
     announcements that encryption needs (MSC3202, MSC4190).
 
+    The sender is neither the bot nor a ghost, and never speaks; see `Config.sender_id`.
+
     The aliases of portals are claimed too, but not exclusively: a homeserver lets an application
     service make only aliases that it has claimed.
     """
@@ -31,7 +33,7 @@ def registration(config: Config) -> JsonObject:
         "url": service.url,
         "as_token": service.as_token.get_secret_value(),
         "hs_token": service.hs_token.get_secret_value(),
-        "sender_localpart": service.bot,
+        "sender_localpart": config.sender_id[1:].partition(":")[0],
         "rate_limited": False,
         "receive_ephemeral": True,
         "de.sorunome.msc2409.push_ephemeral": True,

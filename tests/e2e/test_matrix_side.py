@@ -467,7 +467,7 @@ def test_synapse_reads_the_registration_that_the_bridge_writes(
         [SYNAPSE_PYTHON, "-c", _LOAD, file], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout) == {
-        "sender": "@consilium:hospital.test",
+        "sender": "@_consilium_service:hospital.test",
         "limited": False,
         "ephemeral": True,
         "ghost": True,

@@ -173,7 +173,7 @@ def test_the_registration_is_written_for_its_owner_alone(cli: Cli, tmp_path: Pat
     content = yaml.safe_load(path.read_text())
     assert (status, out) == (0, "")
     assert {content["as_token"], content["hs_token"]} == tokens
-    assert content["sender_localpart"] == "consilium"
+    assert content["sender_localpart"] == "_consilium_service"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from matrix_fakes import (
     AS_TOKEN,
+    BOT,
     FORBIDDEN,
     ROOM,
     Reply,
@@ -52,11 +53,12 @@ async def test_it_sends_as_a_ghost_at_a_time_with_a_key(
     assert asked.body == TEXT
 
 
-async def test_the_bot_asserts_no_identity(
+async def test_the_bot_is_named_but_where_it_is_the_service_itself(
     homeserver: ScriptedHomeserver, bot: ActingClient
 ) -> None:
     await bot.enter(ROOM)
-    assert homeserver.asked[0].query == {}
+    await ActingClient(bot.connection, BOT, BOT).enter(ROOM)
+    assert [asked.query for asked in homeserver.asked] == [{"user_id": BOT}, {}]
 
 
 async def test_the_token_is_in_the_header_and_nowhere_else(

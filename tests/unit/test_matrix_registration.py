@@ -19,7 +19,7 @@ def test_it_tells_the_homeserver_what_it_must_know() -> None:
         "url": "http://bridge:1",
         "as_token": AS_TOKEN,
         "hs_token": HS_TOKEN,
-        "sender_localpart": "helper",
+        "sender_localpart": "_consilium_service",
         "rate_limited": False,
         "receive_ephemeral": True,
         "de.sorunome.msc2409.push_ephemeral": True,

@@ -112,6 +112,7 @@ class Pairwise:
             "type": event_type,
             "content": content,
             "sender": sender["user_id"],
+            "sender_device": sender["device_id"],  # no longer specified; matrix-nio wants it
             "sender_device_keys": sender,
             "keys": {"ed25519": self._account.signing_key},
             "recipient": device.user_id,
