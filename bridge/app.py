@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,25 +11,18 @@ import structlog
 
 from bridge.assembly.bot import Helpdesk
 from bridge.assembly.catch_up import CatchingUp
-from bridge.assembly.files import NoFiles
+from bridge.assembly.delivering import Delivering, Outlets, keep_trying
 from bridge.assembly.status import make_retry_reactions, make_status
 from bridge.attendance.groups import Groups
 from bridge.attendance.room_gaps import RoomGaps
 from bridge.attendance.rooms import PortalRooms
 from bridge.config.load import LoadedConfig
-from bridge.contract import Capabilities, Feature, Level, Network, Outlet
-from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
+from bridge.contract import Network
+from bridge.delivery.lane import KEEP_TRYING_MS
 from bridge.delivery.lanes import Lanes
 from bridge.delivery.recorder import Recorder
-from bridge.delivery.relating import Relating
 from bridge.delivery.retry import Retries
-from bridge.delivery.showing import Tools
-from bridge.delivery.watch import Watchers
-from bridge.delivery.withdrawn import Withdrawn
 from bridge.errors import StoreError
-from bridge.flow.intake import Intake
-from bridge.flow.relay import Relay
-from bridge.flow.texts import reader
 from bridge.health import HealthBoard
 from bridge.inlet import NetworkInlet
 from bridge.matrix.avatars import Avatars, Drawable
@@ -67,11 +60,6 @@ log = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS: Final = 2.0
 _END_SECONDS: Final = 1.0
-
-_UNKNOWN: Final = Capabilities(
-    own_names=True, max_text=30_000, shows=dict.fromkeys(Feature, Level.FULL)
-)
-"""What is taken for granted of a network that is not configured now: its duties wait for it."""
 
 
 async def run(loaded: LoadedConfig) -> None:
@@ -125,9 +113,7 @@ class _Parts:
     database: Database
     board: HealthBoard
     portals: Portals
-    recorder: Recorder
-    lanes: Lanes
-    intake: Intake
+    delivering: Delivering
     networks: Mapping[str, Network]
     groups: Groups
     rooms: PortalRooms
@@ -137,7 +123,6 @@ class _Parts:
     status: Status
     retry_reactions: RetryReactions
     server: AppserviceServer
-    relay: Relay
     console: Console
     pulse: Pulse
     retention: Retention
@@ -152,7 +137,7 @@ class _Parts:
         board = HealthBoard()
         portals = Portals(database)
         names = {MATRIX: "Matrix"} | {each.id: each.name for each in loaded.networks.values()}
-        outlets: dict[str, Outlet] = {}
+        outlets = Outlets({}, names)
         recorder = Recorder(database)
         ids = GhostIds(config)
         connection = await stack.enter_async_context(
@@ -160,27 +145,16 @@ class _Parts:
         )
         bot = ActingClient(connection, config.bot_id, config.sender_id)
         encryption = await _encryption(loaded, bot, ids, database)
-        keep_trying = _keep_trying(loaded)
         status = make_status(
-            loaded, bot, database=database, portals=portals, board=board, kept_ms=keep_trying
-        )
+            loaded, bot, database=database, portals=portals, board=board,
+            kept_ms=keep_trying(loaded),
+        )  # fmt: skip
         console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
-        context = LaneContext(
-            database, recorder,
-            Tools(
-                outlets.get, Relating(database, recorder, names), NoFiles(), Withdrawn(), names
-            ),
-            keep_trying,
-            Watchers((*console.watchers, status.messages)), console.backlog.taken,
+        delivering = await Delivering.make(
+            loaded, stack, outlets=outlets, database=database, recorder=recorder, portals=portals,
+            console=console, status=status, crashed=crashed,
         )  # fmt: skip
-        lanes = Lanes(context, crashed=crashed)
-        relay = Relay(
-            lambda: portals.index, lambda place: _capabilities(outlets, place), recorder.message_of
-        )
-        intake = Intake(
-            database, relay, lanes.take, (*console.intake_watchers, status.unreadable),
-            reader(lambda place: _capabilities(outlets, place)),
-        )  # fmt: skip
+        lanes, intake = delivering.lanes, delivering.intake
         retries = Retries(intake, portals, lanes, recorder.flush)
         retries.watch(status.messages.retried)
         retry_reactions = make_retry_reactions(
@@ -201,7 +175,7 @@ class _Parts:
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
         catching_up = CatchingUp.make(loaded, database, portals, names)
-        outlets[MATRIX] = MatrixOutlet(bot, ghosts, catching_up.past.copies.recorded)
+        outlets.by_network[MATRIX] = MatrixOutlet(bot, ghosts, catching_up.past.copies.recorded)
         echoes = _Echoes(lanes, outlets)
         catching_up.past.gaps.watch(status.unreadable.missed)
         networks = {
@@ -209,17 +183,25 @@ class _Parts:
                 network=each.id,
                 name=each.name,
                 settings=each.settings,
-                inlet=NetworkInlet(each.id, intake, board, echoes.pass_by, catching_up.past),
+                inlet=NetworkInlet(
+                    each.id,
+                    intake,
+                    board,
+                    echoes.pass_by,
+                    catching_up.past,
+                    asides=delivering.asides,
+                ),
             )
             for each in loaded.networks.values()
         }
-        outlets.update(networks)
+        outlets.by_network.update(networks)
         groups = Groups(database, networks, names, catching_up.limits)
         transactions = Transactions(
             Converter(ids, helpdesk.hearing),
             intake,
             _all(portal_rooms.observe, helpdesk.chats.observe, retry_reactions.observe),
             helpdesk.desk.offer,
+            delivering.signals.take,
         )
         room_gaps = catching_up.room_gaps(bot, ids, transactions, intake, encryption)
         portal_rooms.watch(room_gaps.look)
@@ -228,8 +210,8 @@ class _Parts:
         server = AppserviceServer(config.appservice, sink, doors)
         board.watch(lanes.wake)
         return cls(
-            database, board, portals, recorder, lanes, intake, networks, groups, portal_rooms,
-            room_gaps, avatars, helpdesk, status, retry_reactions, server, relay, console,
+            database, board, portals, delivering, networks, groups, portal_rooms,
+            room_gaps, avatars, helpdesk, status, retry_reactions, server, console,
             Pulse(homeserver.wait_until_up, board),
             _retention(loaded, database, instruments.metrics), encryption,
         )  # fmt: skip
@@ -237,11 +219,11 @@ class _Parts:
     async def prepare(self, loaded: LoadedConfig) -> None:
         """Bring the database and the configuration together, before anything runs."""
         wanted, systemd = _wanted(loaded), self.console.instruments.systemd
-        await patiently(lambda: self.database.run(self.relay.resume), systemd)
+        await patiently(lambda: self.database.run(self.delivering.relay.resume), systemd)
         await patiently(lambda: self.portals.configure(wanted), systemd)
-        await patiently(self.lanes.resume, systemd)
+        await patiently(self.delivering.lanes.resume, systemd)
         await patiently(lambda: self.database.run(self.console.backlog.load), systemd)
-        follow = (self.lanes.follow, self.groups.follow, self.rooms.follow)
+        follow = (self.delivering.lanes.follow, self.groups.follow, self.rooms.follow)
         for watcher in (*follow, self.console.backlog.follow, self.status.messages.follow):
             self.portals.watch(watcher)
             watcher(PortalIndex(), self.portals.index)
@@ -252,9 +234,11 @@ class _Parts:
         in_order = False
         try:
             async with asyncio.TaskGroup() as group:
-                self._start(group, "recorder", self.recorder.run())
-                self._start(group, "lanes", self.lanes.run())
-                self._start(group, "intake", self.intake.run())
+                self._start(group, "recorder", self.delivering.recorder.run())
+                self._start(group, "lanes", self.delivering.lanes.run())
+                self._start(group, "intake", self.delivering.intake.run())
+                self._start(group, "signals", self.delivering.signals.run())
+                self._start(group, "files", self.delivering.files.depot.run())
                 await stack.enter_async_context(self.server)
                 self._start(group, "console", self.console.run())
                 for id_, network in self.networks.items():
@@ -274,7 +258,9 @@ class _Parts:
                 for task in self.tasks:
                     task.cancel()
         finally:
-            recorded = await _in_time(self.recorder.flush(), _FLUSH_SECONDS, "the last outcomes")
+            recorded = await _in_time(
+                self.delivering.recorder.flush(), _FLUSH_SECONDS, "the last outcomes"
+            )
         return in_order and recorded
 
     def _start(self, group: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -289,7 +275,7 @@ class _Parts:
                 raise
         log.info("stopping")
         self.console.supervision.stopping()
-        _, in_order = await asyncio.gather(self.server.stop(), self.lanes.stop())
+        _, in_order = await asyncio.gather(self.server.stop(), self.delivering.lanes.stop())
         return in_order
 
 
@@ -298,11 +284,11 @@ class _Echoes:
     """Own copies that come back from adapters that can't recognise them."""
 
     lanes: Lanes
-    outlets: Mapping[str, Outlet]
+    outlets: Outlets
 
     async def pass_by(self, place: Place) -> None:
         """Wait until what may be coming back from this place is known."""
-        if not _capabilities(self.outlets, place).knows_own_copies:
+        if not self.outlets.capabilities(place).knows_own_copies:
             await self.lanes.in_hand(place)
 
 
@@ -317,11 +303,6 @@ async def _encryption(
     return await Encryption.make(settings, directory, bot, ids.owns, database)
 
 
-def _capabilities(outlets: Mapping[str, Outlet], place: Place) -> Capabilities:
-    outlet = outlets.get(place.network)
-    return _UNKNOWN if outlet is None else outlet.capabilities(place.id)
-
-
 def _all(*observers: Observer) -> Observer:
     """Several observers as one."""
 
@@ -330,12 +311,6 @@ def _all(*observers: Observer) -> Observer:
             observer(raw)
 
     return observe
-
-
-def _keep_trying(loaded: LoadedConfig) -> Callable[[Place], int]:
-    """How long to try for a place, in milliseconds."""
-    spans = {link.place: link.keep_trying.milliseconds for link in loaded.config.links}
-    return lambda place: spans.get(place, KEEP_TRYING_MS)
 
 
 def _retention(loaded: LoadedConfig, database: Database, metrics: Metrics) -> Retention:

@@ -93,7 +93,8 @@ class Dialect(StrEnum):
     """The text a network speaks. The core converts to it and from it.
 
     `XMPP` is message styling (XEP-0393), `MARKDOWN` is CommonMark with tables and strikethrough.
-    For `HTML` and `MAIL`, `Message.html` goes beside the plain text of `Message.text`.
+    For `MAIL` and `HTML`, `Message.html` goes beside the plain text of `Message.text`: complete
+    HTML for mails, canonical HTML for `HTML`.
     """
 
     PLAIN = "plain"
@@ -410,7 +411,7 @@ class Network(Outlet, Protocol):
 class MediaSource(Protocol):
     """A network that resolves references of its own (`Attachment.source`, `Author.avatar`).
 
-    http(s) URLs are fetched by the core, guarded, from networks that do not implement this.
+    http(s) URLs are not among them: those the core fetches, guarded.
     """
 
     def download(self, attachment: Attachment) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
