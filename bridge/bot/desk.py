@@ -37,6 +37,7 @@ _PRIVATE: Final = 2
 _FOREIGN_SECONDS: Final = 60.0
 _FOREIGN_HELD: Final = 500
 _ADMINS_NAMED: Final = 3
+_FAULT: Final = "My database has a fault, so I can't do that now. Try it again later."
 _TOO_FAST: Final = "These are too many commands at once, so I left this one out. Wait a minute."
 
 
@@ -119,7 +120,14 @@ class Desk:
             if people is None or spoken is None:
                 self._remember_foreign(told.room_id)
                 return
-        if spoken is None or not await self._is_new(told):
+        if spoken is None:
+            return
+        try:
+            if not await self._is_new(told):
+                return
+        except StoreError as error:
+            log.error("command_failed", command=spoken.command, reason=str(error))
+            await self._answer(told, Answer.of(_FAULT))
             return
         if leave is Leave.WARN:
             await self._answer(told, Answer.of(_TOO_FAST))
@@ -141,7 +149,7 @@ class Desk:
                 return await self._obey(told, spoken, portal, private=private)
         except StoreError as error:
             log.error("command_failed", command=spoken.command, reason=str(error))
-            return Answer.of("My database has a fault, so I can't do that now. Try it again later.")
+            return Answer.of(_FAULT)
         except ConsiliumError as error:
             return Answer.of(str(error))
         except TimeoutError:

@@ -21,6 +21,7 @@ from core_stage import (
     until,
 )
 from core_stage import joined as came_in
+from sqlalchemy import Connection
 from structlog.typing import EventDict
 
 from bridge.bot.answers import Answer
@@ -33,6 +34,7 @@ from bridge.bot.registry import MANUALS, Tools, make_commands
 from bridge.bot.standing import Standing
 from bridge.contract import Health, Refused, Unreachable
 from bridge.delivery.retry import Retries
+from bridge.errors import StoreUnavailableError
 from bridge.model import MATRIX, Author, Direction, Place
 from bridge.portals.service import WantedPortal
 
@@ -477,3 +479,18 @@ async def test_one_who_gives_too_many_commands_is_told_once_and_keeps_nobody_fro
         assert "too many" not in await stage.ask("!links")
         assert "too many" not in await stage.ask("!links")
         assert "too many" in await stage.ask("!links")
+
+
+async def test_one_who_gives_a_command_while_the_database_is_away_is_told_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works, faults = stage.core.database.run, [StoreUnavailableError("It is away.")]
+
+    async def fail_at_first(work: Callable[[Connection], object]) -> object:
+        if faults:
+            raise faults.pop()
+        return await works(work)
+
+    monkeypatch.setattr(stage.core.database, "run", fail_at_first)
+    assert "database has a fault" in await stage.ask("!links")
+    assert "database" not in await stage.ask("!links")
