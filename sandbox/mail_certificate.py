@@ -16,9 +16,9 @@ class Certificate:
 
 
 async def make_certificate(directory: Path) -> Certificate:
-    """Make one for `localhost` and 127.0.0.1 in this directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    made = Certificate(directory.resolve() / "cert.pem", directory.resolve() / "key.pem")
+    """Make one for `localhost` and 127.0.0.1 in this directory, an absolute path."""
+    await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+    made = Certificate(directory / "cert.pem", directory / "key.pem")
     child = await asyncio.create_subprocess_exec(
         *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
         *("-keyout", str(made.key), "-out", str(made.file), "-subj", "/CN=localhost"),

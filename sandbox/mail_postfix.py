@@ -70,7 +70,7 @@ class Postfix(Process):
         (self._home / "queue").mkdir(exist_ok=True)
         (self._home / "data").mkdir(exist_ok=True)
         shutil.chown(self._home / "data", "postfix")
-        lists = {domain: f"lmtp:inet:{LOOPBACK}:{self._list_port}" for domain in self._list_domains}
+        lists = dict.fromkeys(self._list_domains, f"lmtp:inet:{LOOPBACK}:{self._list_port}")
         _table(etc / "transport", lists)
         _table(etc / "answers", self.answers)
         (etc / "main.cf").write_text(

@@ -1,4 +1,4 @@
-"""All that mailing lists need: Dovecot for mailboxes, Postfix between them, Mailman for the lists."""
+"""All that mailing lists need: Dovecot for mailboxes, Postfix between them, Mailman for lists."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -37,7 +37,7 @@ class MailServers:
         list_settings: Mapping[str, Mapping[str, object]] | None = None,
         answers: Mapping[str, str] | None = None,
     ) -> None:
-        self._directory = directory
+        self._directory = directory.resolve()
         self._mailboxes = dict(mailboxes)
         self._lists = {address: tuple(members) for address, members in lists.items()}
         self._list_settings = dict(list_settings or {})
@@ -47,7 +47,7 @@ class MailServers:
     @property
     def authority(self) -> Path:
         """The certificate to trust."""
-        return self._directory.resolve() / "tls" / "cert.pem"
+        return self._directory / "tls" / "cert.pem"
 
     async def __aenter__(self) -> Self:
         certificate = await make_certificate(self._directory / "tls")

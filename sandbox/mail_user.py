@@ -6,7 +6,7 @@ import smtplib
 import time
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.policy import default
 from email.utils import make_msgid
 
@@ -54,18 +54,20 @@ class MailUser:
         with self._imap() as client:
             client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), raw)
 
-    async def mails(self) -> list[Message]:
+    async def mails(self) -> list[EmailMessage]:
         """All that is in the mailbox, in order."""
         return await asyncio.to_thread(self._mails)
 
-    def _mails(self) -> list[Message]:
+    def _mails(self) -> list[EmailMessage]:
         with self._imap() as client:
             client.select("INBOX", readonly=True)
             _, found = client.search(None, "ALL")
             mails = []
             for number in found[0].split():
                 _, data = client.fetch(number.decode(), "(BODY.PEEK[])")
-                mails.append(message_from_bytes(data[0][1], policy=default))
+                found_raw = data[0]
+                if isinstance(found_raw, tuple):
+                    mails.append(message_from_bytes(found_raw[1], policy=default))
         return mails
 
     async def flags(self) -> list[str]:
@@ -78,7 +80,7 @@ class MailUser:
             _, data = client.fetch("1:*", "(FLAGS)")
         return [each.decode() for each in data if isinstance(each, bytes)]
 
-    async def mail_with(self, subject: str, timeout: float = 20.0) -> Message:
+    async def mail_with(self, subject: str, timeout: float = 20.0) -> EmailMessage:
         """The first mail whose subject has these words in it, once it is there."""
         async with asyncio.timeout(timeout):
             while True:
