@@ -12,7 +12,7 @@ from typing import Final
 from bridge.contract import Dialect
 from bridge.richtext import markdown_reader, plain, styling_reader
 from bridge.richtext.characters import size, sound
-from bridge.richtext.cutting import LEAST, cut
+from bridge.richtext.cutting import LEAST, chunks, cut
 from bridge.richtext.fragments import fragments_of
 from bridge.richtext.html_reader import LinkHook, read_canonical, read_hostile
 from bridge.richtext.html_writer import HtmlWriter, MatrixHtmlWriter, Pill, no_pill
@@ -214,18 +214,19 @@ def fragments(  # noqa: PLR0913 - those of `write`, and the limit
 
 
 def _plain_fragments(whole: Rich, max_bytes: int, measure: Callable[[Rich], int]) -> list[Rich]:
+    """Pieces of a plain text; where a dialect's escapes make one too long, it is cut again."""
     found: list[Rich] = []
-    for piece in cut(whole.plain, max_bytes):
-        length = measure(Rich(piece))
-        if length <= max_bytes or len(piece) == 1:
-            found.append(Rich(piece))
-        else:
-            smaller = max(LEAST, min(size(piece) - 1, max_bytes * size(piece) // length))
-            for part in cut(piece, smaller):
-                fits = len(part) == 1 or measure(Rich(part)) <= max_bytes
-                found.extend(
-                    [Rich(part)] if fits else map(Rich, cut(part, max(LEAST, max_bytes // 8)))
-                )
+    for piece in map(Rich, cut(whole.plain, max_bytes)):
+        length = measure(piece)
+        if length <= max_bytes:
+            found.append(piece)
+            continue
+        smaller = max_bytes * size(piece.plain) // length
+        for part in map(Rich, cut(piece.plain, smaller)):
+            if measure(part) <= max_bytes:
+                found.append(part)
+            else:
+                found.extend(map(Rich, chunks(part.plain, max_bytes // 4)))
     return found
 
 

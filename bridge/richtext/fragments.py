@@ -114,8 +114,8 @@ def _fitting(
     atoms: list[_Atom], at: int, limit: int, measure: Measure
 ) -> tuple[int, Document | None]:
     """As many atoms as fit, cut well; None where the first is too large."""
-    end, taken = at, 0
-    while end < len(atoms) and (end == at or taken + atoms[end].least <= limit):
+    end, taken = at, 0  # of the last atom a space or newline will be left out
+    while end < len(atoms) and (end == at or taken + atoms[end].least <= limit + 1):
         taken += atoms[end].least
         end += 1
     while True:
@@ -135,9 +135,9 @@ def _fitting(
 def _best_end(atoms: Sequence[_Atom], at: int, end: int) -> int:
     if end == len(atoms) or atoms[end - 1].end is _End.BLOCK:
         return end
-    middle = at + (end - at + 1) // 2
+    middle = at + max(1, (end - at) // 2)
     for kind in (_End.BLOCK, _End.LINE):
-        for place in range(end, middle, -1):
+        for place in range(end, middle - 1, -1):
             if atoms[place - 1].end >= kind:
                 return place
     for place in range(end, at + 1, -1):
