@@ -64,6 +64,28 @@ class MatrixEvent:
         )
 
 
+@dataclass(frozen=True)
+class MatrixPassing:
+    """Something passing in a room: who types (`m.typing`), or who has read what (`m.receipt`)."""
+
+    room: str
+    type: str
+    content: dict[str, Any]
+
+    @property
+    def typists(self) -> list[str]:
+        """Who types."""
+        return list(self.content.get("user_ids", []))
+
+    def read_by(self, user_id: str) -> set[str]:
+        """The events that a user has read just now, as far as they say so in public."""
+        return {
+            event_id
+            for event_id, receipts in self.content.items()
+            if isinstance(receipts, dict) and user_id in receipts.get("m.read", {})
+        }
+
+
 class MatrixUser:
     """One logged-in user; `timeline` grows with every event of the rooms they are in."""
 
@@ -71,6 +93,7 @@ class MatrixUser:
         """Stand for an account that is logged in; `start` begins to listen."""
         self.user_id = user_id
         self.timeline: Journal[MatrixEvent] = Journal(f"the timeline of {user_id}")
+        self.passing: Journal[MatrixPassing] = Journal(f"what passes before {user_id}")
         self.invites: Journal[str] = Journal(f"the invitations of {user_id}")
         self._url = homeserver_url
         self._http = aiohttp.ClientSession(
@@ -142,6 +165,25 @@ class MatrixUser:
         async with self._http.request(method, url, json=body, params=query) as response:
             return await _answer(response)
 
+    async def upload(self, data: bytes, mime: str, name: str = "") -> str:
+        """Hand a file to the homeserver and return its `mxc://` URI."""
+        async with self._http.post(
+            f"{self._url}/_matrix/media/v3/upload",
+            data=data,
+            params={"filename": name} if name else {},
+            headers={"Content-Type": mime},
+        ) as response:
+            return str((await _answer(response))["content_uri"])
+
+    async def download(self, uri: str) -> bytes:
+        """A file of any homeserver, by its `mxc://` URI."""
+        path = uri.removeprefix("mxc://")
+        url = f"{self._url}/_matrix/client/v1/media/download/{path}"
+        async with self._http.get(url) as response:
+            if response.status >= 400:
+                await _answer(response)
+            return await response.read()
+
     async def create_room(  # noqa: PLR0913 -- what a room is, all but its name by keyword
         self,
         name: str,
@@ -208,6 +250,15 @@ class MatrixUser:
         path = f"{_room(room)}/redact/{quote(event_id)}/{self._transaction()}"
         return str((await self.request("PUT", path, {"reason": reason}))["event_id"])
 
+    async def state(self, room: str, type_: str, state_key: str = "") -> dict[str, Any]:
+        """A piece of room state, as it is now."""
+        return await self.request("GET", f"{_room(room)}/state/{quote(type_)}/{quote(state_key)}")
+
+    async def event(self, room: str, event_id: str) -> MatrixEvent:
+        """One event, as the homeserver has it now."""
+        path = f"{_room(room)}/event/{quote(event_id)}"
+        return MatrixEvent.of(room, await self.request("GET", path))
+
     async def set_topic(self, room: str, topic: str) -> str:
         """Set the room's topic."""
         return await self.send_state(room, "m.room.topic", {"topic": topic})
@@ -222,6 +273,11 @@ class MatrixUser:
         """Change the user's name, in all their rooms."""
         path = f"/profile/{quote(self.user_id)}/displayname"
         await self.request("PUT", path, {"displayname": name})
+
+    async def set_avatar(self, uri: str) -> None:
+        """Change the user's picture, in all their rooms."""
+        path = f"/profile/{quote(self.user_id)}/avatar_url"
+        await self.request("PUT", path, {"avatar_url": uri})
 
     async def wait_for(
         self,
@@ -281,6 +337,7 @@ class MatrixUser:
                 await asyncio.sleep(_RECONNECT_SECONDS)
             except Exception as error:
                 self.timeline.fail(error)
+                self.passing.fail(error)
                 self.invites.fail(error)
                 raise
 
@@ -297,6 +354,8 @@ class MatrixUser:
             for room, update in rooms.get(kind, {}).items():
                 for raw in update.get("timeline", {}).get("events", []):
                     self.timeline.add(MatrixEvent.of(room, raw))
+                for raw in update.get("ephemeral", {}).get("events", []):
+                    self.passing.add(MatrixPassing(room, raw["type"], raw["content"]))
 
 
 def _room(room: str) -> str:

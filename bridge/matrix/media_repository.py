@@ -44,6 +44,7 @@ class MediaRepository:
         self._bot = bot
         self.largest: int | None = None
         """The largest file it takes, in bytes; None as long as that is not known."""
+        self._asked = False
 
     async def run(self, homeserver_is_well: Callable[[], Awaitable[None]]) -> None:
         """Wait for the homeserver; then find out, now and again, how large a file may be."""
@@ -58,10 +59,12 @@ class MediaRepository:
             answer = await self._bot.call("GET", f"{_API}/config")
         except Denied as error:
             log.info("largest_file_not_known", reason=str(error))
+            self._asked = True
             return True  # it is an older homeserver
         except ConsiliumError as error:
             log.info("largest_file_not_known_yet", reason=str(error))
             return False
+        self._asked = True
         size = answer.get("m.upload.size")
         self.largest = size if isinstance(size, int) and size > 0 else None
         return True
@@ -91,6 +94,11 @@ class MediaRepository:
             Refused: the homeserver won't take it.
             Unreachable: it can't now, or can't be reached.
         """
+        if not self._asked:
+            await self.ask()
+        if self.largest is not None and size > self.largest:
+            # A homeserver may just break the connection over it
+            raise _too_large(size, self.largest)
         query = {"user_id": user_id}
         if name:
             query["filename"] = name[:_NAME_MAX]

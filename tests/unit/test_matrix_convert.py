@@ -229,6 +229,13 @@ def test_a_pill_of_a_ghost_mentions_its_author(link: str) -> None:
     assert mentions("Bob: look", f"{link}: look") == (Mention("muc", "bob", "Bob"),)
 
 
+@pytest.mark.parametrize("slash", ["/", "%2F"])
+def test_a_pill_of_a_ghost_with_a_slash_in_its_id_mentions_its_author(slash: str) -> None:
+    ghost = GhostIds(config()).of("muc", "ward@muc.test/Bob")
+    link = pill(ghost.replace("/", slash), "Bob")
+    assert mentions("Bob", link) == (Mention("muc", "ward@muc.test/Bob", "Bob"),)
+
+
 def test_a_pill_of_a_doctor_mentions_the_doctor() -> None:
     html = pill("@carl:hospital.test", "Dr. Carl &amp; Co.")
     assert mentions("x", html) == (Mention(MATRIX, "@carl:hospital.test", "Dr. Carl & Co."),)

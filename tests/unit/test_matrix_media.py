@@ -149,6 +149,26 @@ async def test_the_homeserver_is_asked_how_large_files_may_be(
             assert repository.largest == largest
 
 
+async def nothing() -> AsyncIterator[bytes]:
+    for piece in ():
+        yield piece
+
+
+async def test_what_is_too_large_is_not_even_begun() -> None:
+    async with ScriptedHomeserver().running() as homeserver:
+        homeserver.answer("GET", "/media/config", Reply(200, {"m.upload.size": 5_000_000}))
+        async with acting_bot(config(homeserver.url)) as bot:
+            repository = MediaRepository(bot)
+            with pytest.raises(Refused) as caught:
+                await repository.upload(
+                    "@bob:hospital.test", nothing(), size=6_000_000, media_type="video/mp4"
+                )
+        assert len(homeserver.asked) == 1
+    assert caught.value.sentence == (
+        "The homeserver does not take a file of 6.0 MB, and takes none above 5.0 MB."
+    )
+
+
 async def test_it_is_asked_once_the_homeserver_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     asked = asyncio.Event()

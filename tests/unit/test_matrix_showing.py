@@ -35,6 +35,7 @@ from bridge.contract import (
 )
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
+from bridge.matrix.media_repository import MediaRepository
 from bridge.matrix.outlet import MatrixOutlet
 from bridge.matrix.showing.mentions import Pills
 from bridge.model import (
@@ -91,8 +92,10 @@ async def scene() -> AsyncIterator[Scene]:
         async with acting_bot(configured) as bot:
             ghosts = Ghosts(bot, GhostIds(configured), GhostsInMemory())
             await ghosts.ensure(AUTHOR, ROOM)
+            repository = MediaRepository(bot)
+            await repository.ask()
             homeserver.asked.clear()
-            yield Scene(homeserver, MatrixOutlet(bot, ghosts))
+            yield Scene(homeserver, MatrixOutlet(bot, ghosts, repository=repository))
 
 
 def message(text: str = "Hello", **more: Any) -> Message:

@@ -16,8 +16,10 @@ _PILL: Final = re.compile(
     re.IGNORECASE,
 )
 _HREF: Final = re.compile(
-    r"(?:https?://matrix\.to/#/|matrix:(?P<u>u|user)/)(?P<who>[^?/]+)(?:[?/].*)?", re.IGNORECASE
+    r"(?:https?://matrix\.to/#/|matrix:(?P<u>u|user)/)(?P<who>[^?]+)(?:\?.*)?", re.IGNORECASE
 )
+"""Not all clients encode the slashes that a user id may have."""
+
 _MENTIONS_MAX: Final = 200
 
 

@@ -54,8 +54,9 @@ class Edits:
         }
         if "formatted_body" in content:
             content["formatted_body"] = f"* {content['formatted_body']}"
+        # Of several edits the latest counts, and times of other networks may be equal
         event_id = await self._speaker.say(
-            edited.author, room_id, MESSAGE, content, outgoing.key, edited.time
+            edited.author, room_id, MESSAGE, content, outgoing.key, None
         )
         return Sent(event_id)
 

@@ -33,9 +33,17 @@ class Speaker:
         event_type: str,
         content: JsonObject,
         key: str,
-        time: datetime,
+        time: datetime | None,
     ) -> str:
         """Send an event by its author's ghost: one request, when the ghost is there already.
+
+        Args:
+            author: who says it.
+            room_id: where.
+            event_type: the event's type.
+            content: the event's content, into which the key is written.
+            key: that of the delivery.
+            time: when it was said; None for now.
 
         Returns:
             The event's id.
@@ -46,7 +54,7 @@ class Speaker:
             StoreError: the store failed.
         """
         content[KEY] = key
-        ts = milliseconds(time)
+        ts = None if time is None else milliseconds(time)
         try:
             ghost = await self._ghosts.ensure(author, room_id)
             try:
@@ -67,7 +75,13 @@ class Speaker:
             raise
 
     async def _send(  # noqa: PLR0913, PLR0917
-        self, ghost: str, room_id: str, event_type: str, content: JsonObject, key: str, ts: int
+        self,
+        ghost: str,
+        room_id: str,
+        event_type: str,
+        content: JsonObject,
+        key: str,
+        ts: int | None,
     ) -> str:
         client = self._bot.acting_as(ghost)
         return await client.send_event(room_id, event_type, content, key, ts=ts)
