@@ -167,6 +167,7 @@ class _Parts:
             portals=portals,
             retries=retries,
             record=recorder.flush,
+            capabilities=outlets.capabilities,
             board=board,
         )
         rooms = Rooms(bot, ids, helpdesk.chats.welcome)

@@ -29,6 +29,7 @@ __all__ = [
     "Capabilities",
     "CatchUp",
     "Copy",
+    "Declaring",
     "Dialect",
     "Feature",
     "Finding",
@@ -520,6 +521,16 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
     Use `Secret` for secrets; document each field with `Field(description=…)`.
     """
+
+
+@runtime_checkable
+class Declaring(Protocol):
+    """An adapter that tells what its networks can do at best, for the table in the docs."""
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """The capabilities by the way of taking part ("as a component"); one way may be ""."""
+        ...
 
 
 class Adapter(Protocol):

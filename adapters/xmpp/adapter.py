@@ -1,12 +1,14 @@
 """The adapter's door: what the bridge finds through the entry point."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from slixmpp import JID, InvalidJID
 
+from adapters.xmpp.capabilities import Abilities, capabilities
 from adapters.xmpp.network import XmppNetwork
 from adapters.xmpp.settings import XmppSettings
-from bridge.contract import Inlet, Settings
+from bridge.contract import Capabilities, Inlet, Settings
 
 _LOOKS = "a room looks like name@conference.example.org"
 
@@ -36,6 +38,14 @@ class XmppAdapter:
             msg = f"{group!r} is somebody in a room; leave out the nick: {jid.bare}"
             raise ValueError(msg)
         return str(jid.bare)
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """What rooms can show and tell; see `bridge.contract.Declaring`."""
+        return {
+            "as a component": capabilities(Abilities(own_names=True)),
+            "with one account": capabilities(Abilities(own_names=False)),
+        }
 
     @staticmethod
     def create(*, network: str, name: str, settings: XmppSettings, inlet: Inlet) -> XmppNetwork:

@@ -1,6 +1,7 @@
 """Puts the parts of the bot together, for `app`."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.bot.desk import Desk
@@ -10,11 +11,13 @@ from bridge.bot.ports import KnownNetwork, Record, Retries
 from bridge.bot.registry import MANUALS, Tools, make_commands
 from bridge.bot.standing import Standing
 from bridge.config.load import LoadedConfig
+from bridge.contract import Capabilities
 from bridge.health import HealthBoard
 from bridge.matrix.bot_rooms import BotRooms
 from bridge.matrix.client import ActingClient
 from bridge.matrix.hearing import Hearing
 from bridge.matrix.private_chats import PrivateChats
+from bridge.model import Place
 from bridge.portals.service import Portals
 from bridge.store.database import Database
 
@@ -43,6 +46,7 @@ class Helpdesk:
         portals: Portals,
         retries: Retries,
         record: Record,
+        capabilities: Callable[[Place], Capabilities],
         board: HealthBoard,
     ) -> "Helpdesk":
         """The bot for a configuration, acting through `client`."""
@@ -62,7 +66,9 @@ class Helpdesk:
             (service.bot_name, service.bot, f"@{service.bot}", config.bot_id),
         )
 
-        tools = Tools(database, portals, networks, standing, retries, rooms, record, prefix)
+        tools = Tools(
+            database, portals, networks, standing, retries, rooms, record, capabilities, prefix
+        )
         desk = Desk(
             database,
             lambda: portals.index,

@@ -1,10 +1,11 @@
 """All commands. A new one is added to `MANUALS`, and made in `make_commands`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.bot.command import Command, Manual
+from bridge.bot.commands.capabilities import Abilities
 from bridge.bot.commands.direction import Redirect
 from bridge.bot.commands.help import Help
 from bridge.bot.commands.link import MakeLink
@@ -15,12 +16,14 @@ from bridge.bot.commands.status import Status
 from bridge.bot.commands.unlink import Unlink
 from bridge.bot.ports import Record, Retries, Rooms
 from bridge.bot.standing import Standing
+from bridge.contract import Capabilities
+from bridge.model import Place
 from bridge.portals.service import Portals
 from bridge.store.database import Database
 
 MANUALS: Final[Mapping[str, Manual]] = {
     kind.manual.name: kind.manual
-    for kind in (Help, Status, Links, Retry, MakeLink, Unlink, Redirect)
+    for kind in (Help, Status, Links, Abilities, Retry, MakeLink, Unlink, Redirect)
 }
 """What people read about each command, in the order in which they are listed."""
 
@@ -36,6 +39,7 @@ class Tools:
     retries: Retries
     rooms: Rooms
     record: Record
+    capabilities: Callable[[Place], Capabilities]
     prefix: str
 
 
@@ -46,6 +50,7 @@ def make_commands(tools: Tools) -> Mapping[str, Command]:
         Help(MANUALS, prefix),
         Status(tools.database, lambda: portals.index, tools.standing, networks, tools.record),
         Links(lambda: portals.index, networks),
+        Abilities(networks, tools.capabilities),
         Retry(tools.retries, tools.rooms, tools.record),
         MakeLink(portals, networks, tools.rooms, prefix),
         Unlink(portals, networks, prefix),

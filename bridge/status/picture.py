@@ -112,6 +112,12 @@ class Manner:
     retry: str = "!retry"
 
 
+_CHANGES: Final = {
+    Kind.EDITED: words.edit_set_aside,
+    Kind.DELETED: words.deletion_set_aside,
+}
+
+
 def picture(
     kind: str, progress: Progress, before: Before, manner: Manner, *, late: bool
 ) -> Picture:
@@ -130,6 +136,10 @@ def picture(
         return Picture(
             notice=words.topic_set_aside(losses, manner.retry) if losses else None, under=False
         )
+    if kind in _CHANGES:
+        losses = progress.losses()
+        told = _CHANGES[Kind(kind)](losses, manner.retry) if losses else None
+        return Picture(notice=told, under=kind == Kind.EDITED)
     if kind != Kind.MESSAGE:
         return NOTHING
     shown = waiting and (late or before.marked)

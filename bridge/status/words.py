@@ -68,6 +68,20 @@ def topic_set_aside(failed: Sequence[Gap], retry: str) -> str:
     return "\n".join([*lines, f"To try again, write {retry}."])
 
 
+def edit_set_aside(failed: Sequence[Gap], retry: str) -> str:
+    """What is said under a message whose edit was given up for some places."""
+    lines = [f"The edit is not shown in {gap.name}: {_because(gap)}" for gap in failed]
+    return "\n".join([*lines, f"To try again, write {retry}."])
+
+
+def deletion_set_aside(failed: Sequence[Gap], retry: str) -> str:
+    """What is said about a deleted message that is still to be read at some places."""
+    lines = [
+        f"A message deleted here is not deleted in {gap.name}: {_because(gap)}" for gap in failed
+    ]
+    return "\n".join([*lines, f"To try again, write {retry}."])
+
+
 def _because(gap: Gap) -> str:
     reason = _cut((gap.reason or "").strip(), _REASON_CHARACTERS)
     if not reason:

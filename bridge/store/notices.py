@@ -3,9 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal_column, select, text
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    select,
+    text,
+)
 
-from bridge.store.tables import DeliveryState, copies, deliveries, inbox, notices
+from bridge.model import Kind
+from bridge.store.tables import ALIAS, DeliveryState, copies, deliveries, inbox, notices
 
 _KEYS_PER_QUERY = 500
 
@@ -148,7 +159,11 @@ def drop_forgotten(connection: Connection) -> None:
 
 
 def said(connection: Connection, message_ids: Sequence[int]) -> dict[int, Told]:
-    """Where each of these messages was said, and the id it has there."""
+    """Where each of these messages was said, and the id it has there. Of an edit or a deletion, the
+    id is that of the message which it changes.
+    """
+    changes = inbox.c.kind.in_([Kind.EDITED.value, Kind.DELETED.value])
+    about = case((changes, inbox.c.target_id), else_=inbox.c.id)
     return {
         row[0]: Told(*row)
         for some in _parts(message_ids)
@@ -162,9 +177,9 @@ def said(connection: Connection, message_ids: Sequence[int]) -> dict[int, Told]:
             )
             .join(
                 copies,
-                (copies.c.message_id == inbox.c.id) & (copies.c.place_id == inbox.c.place_id),
+                (copies.c.message_id == about) & (copies.c.place_id == inbox.c.place_id),
             )
-            .where(inbox.c.id.in_(some))
+            .where(inbox.c.id.in_(some), copies.c.part != ALIAS)
         )
     }
 

@@ -12,6 +12,7 @@ from core_stage import (
     NAMES,
     NEVER,
     ROOM,
+    TALK_ONLY,
     WARD_A,
     WARD_B,
     Core,
@@ -104,6 +105,7 @@ class Stage:
             Retries(core.intake, core.portals, core.lanes, core.recorder.flush),
             self.rooms,
             core.recorder.flush,
+            lambda _: TALK_ONLY,
             "!",
         )
         self.desk = Desk(
@@ -494,3 +496,9 @@ async def test_one_who_gives_a_command_while_the_database_is_away_is_told_so(
     monkeypatch.setattr(stage.core.database, "run", fail_at_first)
     assert "database has a fault" in await stage.ask("!links")
     assert "database" not in await stage.ask("!links")
+
+
+async def test_capabilities_tell_what_arrives_and_what_does_not(stage: Stage) -> None:
+    answer = await stage.ask("!capabilities")
+    assert "Is shown in another way: formatting" in answer
+    assert "Does not cross: deletions" in answer
