@@ -13,11 +13,13 @@ from typing import Final
 
 import structlog
 
+from bridge.attendance.upgrades import RoomUpgrades
 from bridge.clock import now_ms
 from bridge.contract import Health
 from bridge.errors import ConsiliumError
 from bridge.flow.intake import Intake
 from bridge.health import HealthBoard
+from bridge.matrix.faults import Denied
 from bridge.matrix.homeserver import Homeserver
 from bridge.matrix.raw import JsonObject, object_at, text_at
 from bridge.matrix.rooms import Rooms
@@ -45,21 +47,24 @@ class PortalRooms:
         portals: whose rooms they are.
         intake: takes over who is in a room.
         board: told whether the homeserver, and each room, can be used.
+        upgrades: tells of rooms that take the place of others.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a room is to the bridge
         self,
         homeserver: Homeserver,
         rooms: Rooms,
         portals: Portals,
         intake: Intake,
         board: HealthBoard,
+        upgrades: RoomUpgrades | None = None,
     ) -> None:
         self._homeserver = homeserver
         self._rooms = rooms
         self._portals = portals
         self._intake = intake
         self._board = board
+        self._upgrades = upgrades
         self._changed = asyncio.Event()
         self._looked = asyncio.Event()
         self._news: asyncio.Queue[JsonObject] = asyncio.Queue(_NEWS_HELD)
@@ -150,7 +155,7 @@ class PortalRooms:
         name = portal.room_name or (portal.room.id if portal.room else "")
         async with few:
             try:
-                room_id = await self._rooms.resolve(name)
+                room_id = await self._present_room(portal, await self._rooms.resolve(name))
                 if portal.room is None or portal.room.id != room_id:
                     await self._portals.settle(portal.id, room_id)
                 if room_id not in inside:
@@ -160,6 +165,20 @@ class PortalRooms:
                 self._board.report(MATRIX, Health(up=False, reason=str(error), group=name))
             else:
                 self._board.report(MATRIX, Health(up=True, group=name))
+
+    async def _present_room(self, portal: Portal, named: str) -> str:
+        """The room that is a portal's now, where the configuration names `named`: that one, or the
+        one that took its place.
+        """
+        settled = portal.room.id if portal.room else named
+        if settled == named or self._upgrades is None:
+            return named
+        try:
+            later = await self._upgrades.is_later(settled, than=named)
+        except Denied as error:
+            log.info("predecessors_not_known", room=settled, reason=str(error))
+            return named
+        return settled if later else named
 
     async def _count_in(self, room_id: str) -> None:
         """The bot is in a room: tell the relay who else is."""
@@ -184,6 +203,8 @@ class PortalRooms:
                 self._board.report(MATRIX, Health(up=False, reason=str(error), group=room_id))
 
     async def _react(self, room_id: str, raw: JsonObject) -> None:
+        if self._upgrades is not None and await self._upgrades.invited(raw):
+            return
         if await self._rooms.invited(raw, self._portals.is_portal):
             await self._count_in(room_id)
             self._board.report(MATRIX, Health(up=True, group=room_id))

@@ -132,13 +132,19 @@ class Portals:
         """
         await self._change(lambda connection: _configure(connection, wanted))
 
-    async def settle(self, portal_id: int, room_id: str) -> None:
-        """Say which room a portal's alias stands for.
+    async def settle(self, portal_id: int, room_id: str, *, since: int | None = None) -> None:
+        """Say which room a portal's alias stands for, or which has taken the place of its room.
+
+        Args:
+            portal_id: the portal's.
+            room_id: the room's.
+            since: what was said there since then is to be carried (milliseconds since the epoch);
+                None for what is said from now on.
 
         Raises:
             ConfigError: that room already is another portal.
         """
-        await self._change(lambda connection: _settle(connection, portal_id, room_id))
+        await self._change(lambda connection: _settle(connection, portal_id, room_id, since))
 
     async def link(self, room_id: str, group: Place, direction: Direction = Direction.IN) -> None:
         """Link a group to a room, which becomes a portal if it is none. Kept in the database.
@@ -289,7 +295,7 @@ def _add_links(connection: Connection, links: Sequence[rows.LinkRow]) -> None:
     members.forget(connection, [link.place_id for link in links])
 
 
-def _settle(connection: Connection, portal_id: int, room_id: str) -> None:
+def _settle(connection: Connection, portal_id: int, room_id: str, since: int | None) -> None:
     for row in rows.load_portals(connection):
         if row.room_id == room_id and row.id != portal_id:
             raise ConfigError(
@@ -297,7 +303,10 @@ def _settle(connection: Connection, portal_id: int, room_id: str) -> None:
                 "Keep one of them in the configuration, with all the links.",
             )
     place = Place(MATRIX, room_id)
-    rows.set_place(connection, portal_id, places.intern(connection, [place])[place])
+    number = places.intern(connection, [place])[place]
+    rows.set_place(connection, portal_id, number)
+    if since is not None:
+        rows.note_room_heard(connection, number, since)
 
 
 def _link(connection: Connection, room_id: str, group: Place, direction: Direction) -> None:
