@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,6 +66,16 @@ class Dovecot(Process):
             )
         )
         await super().start()
+
+    async def stop(self, grace: float = 10.0) -> int:
+        """End it with all its processes: those that serve TLS would outlive it by many seconds."""
+        os.killpg(self.pid, signal.SIGKILL)
+        return await self.wait(grace)
+
+    async def kill(self) -> None:
+        """As a power cut would."""
+        if self.running:
+            await self.stop()
 
     async def _greets(self) -> bool:
         for port, greeting in ((self.plain_port, b"* OK"), (self.lmtp_port, b"220")):

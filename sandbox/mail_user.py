@@ -101,5 +101,7 @@ class MailUser:
 
     def _imap(self) -> imaplib.IMAP4:
         client = imaplib.IMAP4(LOOPBACK, self.imap_port, timeout=20)
-        client.login(self.address, self.password)
+        # imaplib's own login knows only ASCII
+        token = f"\0{self.address}\0{self.password}".encode()
+        client.authenticate("PLAIN", lambda _: token)
         return client

@@ -60,6 +60,7 @@ class Wire:
         self._may_go_on: asyncio.Future[None] | None = None
         self._heard: list[Reply] = []
         self._task: asyncio.Task[None] | None = None
+        self._beneath: asyncio.StreamWriter | None = None
         self.changed = asyncio.Event()
         """Set when the folder has changed. Who looks at the folder clears it before."""
         self.greeting = ""
@@ -138,6 +139,7 @@ class Wire:
         if transport is None:
             raise Lost("it closed the connection")
         protocol.connection_made(transport)
+        self._beneath = self._writer  # it would hang up when nobody held it any more
         self._reader = reader
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 

@@ -9,7 +9,7 @@ from mail_lab import BRIDGE, LISTS, PASSWORD, Bridge, running, settings, user
 from sandbox.mail_servers import MailServers
 from sandbox.mail_user import MailUser
 
-WARDS = [f"ward{number}@{LISTS}" for number in range(1, 25)]
+WARDS = [f"ward{number}@{LISTS}" for number in range(1, 13)]
 MUNGING = f"munging@{LISTS}"
 MEMBERS = (BRIDGE, "anna@clinic.test", "bram@clinic.test")
 
