@@ -12,6 +12,7 @@ import structlog
 from bridge.assembly.bot import Helpdesk
 from bridge.assembly.catch_up import CatchingUp
 from bridge.assembly.delivering import Delivering, Outlets, keep_trying
+from bridge.assembly.matrix_side import MatrixSide
 from bridge.assembly.status import make_retry_reactions, make_status
 from bridge.attendance.groups import Groups
 from bridge.attendance.room_gaps import RoomGaps
@@ -31,9 +32,7 @@ from bridge.matrix.connection import Connection
 from bridge.matrix.convert import Converter
 from bridge.matrix.encryption.service import Encryption
 from bridge.matrix.ghost_ids import GhostIds
-from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.homeserver import Homeserver
-from bridge.matrix.outlet import MatrixOutlet
 from bridge.matrix.raw import JsonObject
 from bridge.matrix.retry_reactions import RetryReactions
 from bridge.matrix.rooms import Rooms
@@ -52,7 +51,6 @@ from bridge.status.service import Status
 from bridge.store import runs
 from bridge.store.avatars import StoredAvatars
 from bridge.store.database import Database, open_database
-from bridge.store.ghosts import StoredGhosts
 from bridge.store.migrate import upgrade
 from bridge.transactions import Observer, Transactions
 
@@ -114,6 +112,7 @@ class _Parts:
     board: HealthBoard
     portals: Portals
     delivering: Delivering
+    side: MatrixSide
     networks: Mapping[str, Network]
     groups: Groups
     rooms: PortalRooms
@@ -149,7 +148,7 @@ class _Parts:
             loaded, bot, database=database, portals=portals, board=board,
             kept_ms=keep_trying(loaded),
         )  # fmt: skip
-        console = Console.make(loaded, instruments, recorder, board, lambda: ghosts.held)
+        console = Console.make(loaded, instruments, recorder, board, lambda: side.ghosts.held)
         delivering = await Delivering.make(
             loaded, stack, outlets=outlets, database=database, recorder=recorder, portals=portals,
             console=console, status=status, crashed=crashed,
@@ -172,11 +171,14 @@ class _Parts:
         )
         rooms = Rooms(bot, ids, helpdesk.chats.welcome)
         homeserver = Homeserver(config, bot)
-        portal_rooms = PortalRooms(homeserver, rooms, portals, intake, board)
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
-        ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars.uris)
         catching_up = CatchingUp.make(loaded, database, portals, names)
-        outlets.by_network[MATRIX] = MatrixOutlet(bot, ghosts, catching_up.past.copies.recorded)
+        side = MatrixSide.make(
+            bot, ids, database=database, portals=portals, board=board, avatars=avatars.uris,
+            picture_of=delivering.files.faces.of, recorded=catching_up.past.copies.recorded,
+        )  # fmt: skip
+        portal_rooms = PortalRooms(homeserver, rooms, portals, intake, board, side.upgrades)
+        outlets.by_network[MATRIX] = side.outlet
         echoes = _Echoes(lanes, outlets)
         catching_up.past.gaps.watch(status.unreadable.missed)
         networks = {
@@ -198,9 +200,14 @@ class _Parts:
         outlets.by_network.update(networks)
         groups = Groups(database, networks, names, catching_up.limits)
         transactions = Transactions(
-            Converter(ids, helpdesk.hearing),
+            Converter(ids, helpdesk.hearing, side.ghosts.behind),
             intake,
-            _all(portal_rooms.observe, helpdesk.chats.observe, retry_reactions.observe),
+            _all(
+                portal_rooms.observe,
+                helpdesk.chats.observe,
+                retry_reactions.observe,
+                side.upgrades.observe,
+            ),
             helpdesk.desk.offer,
             delivering.signals.take,
         )
@@ -211,7 +218,7 @@ class _Parts:
         server = AppserviceServer(config.appservice, sink, doors)
         board.watch(lanes.wake)
         return cls(
-            database, board, portals, delivering, networks, groups, portal_rooms,
+            database, board, portals, delivering, side, networks, groups, portal_rooms,
             room_gaps, avatars, helpdesk, status, retry_reactions, server, console,
             Pulse(homeserver.wait_until_up, board),
             _retention(loaded, database, instruments.metrics), encryption,
@@ -246,6 +253,7 @@ class _Parts:
                     self._start(group, f"network {id_}", network.run())
                 self._start(group, "groups", self.groups.run())
                 self._start(group, "rooms", self.rooms.run())
+                self._start(group, "matrix side", self.side.run(self.rooms.until_ready))
                 self._start(group, "room gaps", self.room_gaps.run())
                 self._start(group, "helpdesk", self.helpdesk.run())
                 self._start(group, "status", self.status.run(self.rooms.until_ready))

@@ -117,6 +117,12 @@ class Ghosts:
         """The user id of the author's ghost, whether or not it exists."""
         return self._ids.of(author.network, author.id)
 
+    def behind(self, user_id: str) -> Author | None:
+        """The author whose ghost this is; None unless it is kept in memory."""
+        held = self._ghosts.get(user_id)
+        record = held.record if held is not None else None
+        return None if record is None else Author(record.network, record.author_id, record.name)
+
     async def ensure(self, author: Author, room_id: str, *, anew: bool = False) -> str:
         """See to it that the author's ghost exists, looks as they do, and is in the room.
 

@@ -10,6 +10,7 @@ from bridge.matrix.client import ActingClient
 from bridge.matrix.copies import Copies, Recorded
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.media_repository import MediaRepository
+from bridge.matrix.portraits import PictureOf
 from bridge.matrix.showing.abilities import abilities
 from bridge.matrix.showing.deletions import Deletions
 from bridge.matrix.showing.edits import Edits
@@ -51,9 +52,10 @@ class MatrixOutlet:
         recorded: tells which copies need not be looked for; see `bridge.matrix.copies`.
         repository: the homeserver's store of files.
         seal: encrypts files; without it, none is encrypted.
+        picture_of: finds the pictures of groups, and of people; without it, there are none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what showing takes
         self,
         bot: ActingClient,
         ghosts: Ghosts,
@@ -61,6 +63,7 @@ class MatrixOutlet:
         *,
         repository: MediaRepository | None = None,
         seal: FileSeal | None = None,
+        picture_of: PictureOf | None = None,
     ) -> None:
         self._ghosts = ghosts
         self._repository = repository or MediaRepository(bot)
@@ -73,7 +76,7 @@ class MatrixOutlet:
         self._edits = Edits(speaker, wording, pills, recent)
         self._deletions = Deletions(bot, ghosts)
         self._reactions = Reactions(bot, ghosts, speaker, self._deletions)
-        self._room = RoomState(bot, ghosts, files)
+        self._room = RoomState(bot, ghosts, files, picture_of)
         self._passing = Passing(bot, ghosts)
 
     def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all rooms are alike

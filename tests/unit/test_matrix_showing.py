@@ -28,6 +28,7 @@ from bridge.contract import (
     LocalFile,
     MediaSource,
     Outgoing,
+    Picture,
     Refused,
     Sent,
     Signalling,
@@ -85,6 +86,12 @@ class Scene:
         return body
 
 
+async def picture_of(author: Author) -> Picture | None:
+    """All pictures of this network are GIFs, but those that are addresses."""
+    source = author.avatar or ""
+    return None if ":/" in source else Picture("image/gif", f"GIF {source}".encode())
+
+
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
     async with ScriptedHomeserver().running() as homeserver:
@@ -95,7 +102,8 @@ async def scene() -> AsyncIterator[Scene]:
             repository = MediaRepository(bot)
             await repository.ask()
             homeserver.asked.clear()
-            yield Scene(homeserver, MatrixOutlet(bot, ghosts, repository=repository))
+            outlet = MatrixOutlet(bot, ghosts, repository=repository, picture_of=picture_of)
+            yield Scene(homeserver, outlet)
 
 
 def message(text: str = "Hello", **more: Any) -> Message:
@@ -516,6 +524,15 @@ async def test_a_new_picture_of_the_group_is_that_of_the_room(
     upload, *_, put = scene.homeserver.asked
     assert upload.headers["Content-Type"] == "image/png"
     assert put.body == {"url": "mxc://hospital.test/1", "info": {"mimetype": "image/png"}}
+
+
+async def test_a_picture_of_the_group_that_is_no_file_is_looked_up(scene: Scene) -> None:
+    power(scene)
+    picture = Attachment(MediaKind.IMAGE, "sha1:0815")
+    await scene.show(PictureChanged(GROUP, AUTHOR, TIME, picture))
+    upload, *_, put = scene.homeserver.asked
+    assert upload.body == b"GIF sha1:0815"
+    assert put.body["info"] == {"mimetype": "image/gif", "size": 13}
 
 
 async def test_a_picture_that_is_taken_down_is_taken_down(scene: Scene) -> None:

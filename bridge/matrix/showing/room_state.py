@@ -2,16 +2,17 @@
 
 from typing import Final
 
-from bridge.contract import Outgoing, Refused, Sent
+from bridge.contract import Outgoing, Picture, Refused, Sent
 from bridge.matrix.client import ActingClient
 from bridge.matrix.faults import Denied
 from bridge.matrix.ghosts import Ghosts
+from bridge.matrix.portraits import PictureOf
 from bridge.matrix.raw import JsonObject
 from bridge.matrix.reading.media import is_content_uri
 from bridge.matrix.rights import WHERE_TO_CHANGE, Rights, bot_missing, rights_in, shown_level
 from bridge.matrix.showing.files import Files
 from bridge.matrix.showing.speaking import milliseconds
-from bridge.model import PictureChanged, SubjectChanged, TitleChanged
+from bridge.model import Author, PictureChanged, Place, SubjectChanged, TitleChanged
 
 TOPIC: Final = "m.room.topic"
 NAME: Final = "m.room.name"
@@ -29,12 +30,20 @@ class RoomState:
         bot: the bot's client.
         ghosts: who changes it.
         files: brings pictures to the homeserver.
+        picture_of: finds pictures that are not files on disk.
     """
 
-    def __init__(self, bot: ActingClient, ghosts: Ghosts, files: Files) -> None:
+    def __init__(
+        self,
+        bot: ActingClient,
+        ghosts: Ghosts,
+        files: Files,
+        picture_of: PictureOf | None = None,
+    ) -> None:
         self._bot = bot
         self._ghosts = ghosts
         self._files = files
+        self._picture_of = picture_of
 
     async def show(self, outgoing: Outgoing, event: _RoomEvent) -> Sent:
         """Set what changed, unless the room has it already.
@@ -62,7 +71,17 @@ class RoomState:
             return {"url": uri, "info": {"mimetype": outgoing.file.mime}}
         if is_content_uri(event.picture.source):
             return {"url": event.picture.source}
-        raise Refused("The picture of the room could not be fetched.")
+        found = await self._found(event.place, event.picture.source)
+        if found is None:
+            raise Refused("The picture of the room could not be fetched.")
+        uri = await self._bot.upload(found.data, found.mime)
+        return {"url": uri, "info": {"mimetype": found.mime, "size": len(found.data)}}
+
+    async def _found(self, place: Place, source: str) -> Picture | None:
+        """A group's picture is found as a person's is."""
+        if self._picture_of is None:
+            return None
+        return await self._picture_of(Author(place.network, place.id, avatar=source))
 
     async def _set(
         self, outgoing: Outgoing, event: _RoomEvent, event_type: str, content: JsonObject
