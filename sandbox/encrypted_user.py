@@ -131,6 +131,10 @@ class EncryptedUser:
         await self._client.join(room)
         await self.until(lambda: room in self._client.rooms)
 
+    async def invite(self, room: str, user_id: str) -> None:
+        """Invite somebody."""
+        await self._client.room_invite(room, user_id)
+
     async def send_text(self, room: str, body: str, **more: Any) -> str:  # noqa: ANN401
         """Say something and return the event's id."""
         return await self.send(room, "m.room.message", {"msgtype": "m.text", "body": body, **more})

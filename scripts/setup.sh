@@ -4,13 +4,15 @@
 #     and Postfix for the tests of mailing lists, and PostgreSQL for the tests that run on both
 #     databases;
 #   - inside the checkout: .venv for Consilium, .cache/synapse-venv for Synapse, and
-#     .cache/mailman-venv for Mailman.
+#     .cache/mailman-venv for Mailman; and, where there is Node 20 or newer, .cache/js-client for the
+#     client with Element's crypto that tests talk to.
 # PYTHON=/path/to/python3.x chooses the interpreter. The output of all tools goes to .cache/setup.log.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly LOG=.cache/setup.log
-readonly STEPS=7
+readonly STEPS=8
+readonly NPM_SECONDS=300
 
 main() {
     mkdir -p .cache
@@ -31,7 +33,12 @@ main() {
         need_packages dovecot-imapd dovecot-lmtpd postfix
         step 6 "Dovecot and Postfix" install_mail_servers
     fi
-    local project synapse mailman
+    local project synapse mailman js
+    js=$(stamp sandbox/js_client/package-lock.json)
+    if has_node && ! is_stamped .cache/js-client "$js"; then
+        step 8 matrix-js-sdk install_js_client
+        echo "$js" >.cache/js-client/stamp
+    fi
     project=$(stamp requirements-dev.lock pyproject.toml)
     synapse=$(stamp sandbox/synapse.lock)
     mailman=$(stamp sandbox/mail_mailman.lock)
@@ -94,7 +101,16 @@ stamp() {
 }
 
 is_current() {
-    [ -x "$1/bin/python" ] && [ -f "$1/stamp" ] && [ "$(<"$1/stamp")" = "$2" ]
+    [ -x "$1/bin/python" ] && is_stamped "$@"
+}
+
+is_stamped() {
+    [ -f "$1/stamp" ] && [ "$(<"$1/stamp")" = "$2" ]
+}
+
+# It is not asked for: the tests with matrix-js-sdk are left out without it.
+has_node() {
+    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)'
 }
 
 # --- how it is installed ---
@@ -110,6 +126,13 @@ install_locked() {
         "$python" -m venv --clear "$environment"
     fi
     "$environment/bin/python" -m pip install --no-input --require-hashes -r "$lock"
+}
+
+install_js_client() {
+    mkdir -p .cache/js-client
+    cp sandbox/js_client/package.json sandbox/js_client/package-lock.json .cache/js-client/
+    cd .cache/js-client
+    timeout "$NPM_SECONDS" npm ci --no-audit --no-fund --ignore-scripts
 }
 
 # Not so when its interpreter is gone or another, when it is half made, or when it was moved here.

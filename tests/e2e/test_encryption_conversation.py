@@ -1,7 +1,6 @@
-"""In an encrypted room, everything works as in a plain one: with a client that is not the bridge's."""
+"""An encrypted room works as a plain one does, with a client that is apart from the bridge."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from bridge_runs import Site, assert_well_behaved
