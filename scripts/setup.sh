@@ -110,7 +110,7 @@ is_stamped() {
 
 # It is not asked for: the tests with matrix-js-sdk are left out without it.
 has_node() {
-    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)'
+    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'
 }
 
 # --- how it is installed ---
