@@ -98,7 +98,7 @@ class Delivering:
             database, recorder, tools, keep_trying(loaded), watchers, console.backlog.taken
         )
         lanes = Lanes(context, crashed=crashed)
-        relay = Relay(lambda: portals.index, outlets.capabilities, recorder.message_of)
+        relay = Relay(lambda: portals.index, outlets.capabilities, recorder)
         intake = Intake(
             database,
             relay,

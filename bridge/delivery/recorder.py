@@ -56,6 +56,7 @@ class Recorder:
         self._retry = retry
         self._entries: list[Entry] = []
         self._copies: dict[messages.CopyKey, messages.CopyRow] = {}
+        self._topics: dict[messages.CopyKey, int] = {}
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -70,6 +71,8 @@ class Recorder:
         """Have an outcome written down soon. Waits while the database is far behind."""
         # Known at once, however long the outcome has to wait: the copy may come back any moment
         self._copies.update(((copy.place_id, copy.remote_id), copy) for copy in copies)
+        if topic is not None:
+            self._topics[topic.place_id, topic.remote_id] = topic.root_id
         while len(self._entries) >= UNRECORDED_MAX:
             self._room.clear()
             await self._room.wait()
@@ -88,6 +91,10 @@ class Recorder:
         """
         row = self._copies.get(copy)
         return None if row is None else row.message_id
+
+    def root_of(self, topic: messages.CopyKey) -> int | None:
+        """The message that began a topic whose name is not on disk yet. From any thread."""
+        return self._topics.get(topic)
 
     @property
     def unrecorded(self) -> Sequence[Entry]:
@@ -119,6 +126,8 @@ class Recorder:
                 left -= len(entries)
                 for copy in (copy for entry in entries for copy in entry.copies):
                     self._copies.pop((copy.place_id, copy.remote_id), None)
+                for topic in (entry.topic for entry in entries if entry.topic):
+                    self._topics.pop((topic.place_id, topic.remote_id), None)
                 self._room.set()
             if not self._entries:
                 self._something.clear()

@@ -4,9 +4,9 @@ and topics find the message that they are about here.
 Used by the relay, inside its transactions only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -44,14 +44,38 @@ def refers(event: Deliverable | Reactions) -> bool:
     return False
 
 
+class Unrecorded(Protocol):
+    """Knows the copies that were made and are not on disk yet. Asked from any thread."""
+
+    def message_of(self, copy: CopyKey) -> int | None:
+        """The message of such a copy; None if there is none."""
+        ...
+
+    def root_of(self, topic: CopyKey) -> int | None:
+        """The message that began a topic which a place calls so."""
+        ...
+
+
+class NothingUnrecorded:
+    """Where all is on disk."""
+
+    def message_of(self, copy: CopyKey) -> int | None:  # noqa: ARG002 - the port names it
+        """None."""
+        return None
+
+    def root_of(self, topic: CopyKey) -> int | None:  # noqa: ARG002
+        """None."""
+        return None
+
+
 class Changes:
     """Finds what events are about.
 
     Args:
-        unrecorded: the message of a copy that was made and is not on disk yet.
+        unrecorded: knows what was made and is not on disk yet.
     """
 
-    def __init__(self, unrecorded: Callable[[CopyKey], int | None]) -> None:
+    def __init__(self, unrecorded: Unrecorded) -> None:
         self._unrecorded = unrecorded
 
     def read(
@@ -96,7 +120,11 @@ class Changes:
             target = None if known is None else known.id
         if event.topic is not None:
             name = (place_id, event.topic)
-            topic = references.topic_root(connection, name) or self._message_at(connection, name)
+            topic = (
+                self._unrecorded.root_of(name)
+                or references.topic_root(connection, name)
+                or self._message_at(connection, name)
+            )
         return News(event, target, topic)
 
     # --- edits and deletions
@@ -191,7 +219,7 @@ class Changes:
 
     def _message_at(self, connection: Connection, copy: CopyKey) -> int | None:
         # In this order: what is recorded between the two questions is found by the second
-        return self._unrecorded(copy) or references.message_at(connection, copy)
+        return self._unrecorded.message_of(copy) or references.message_at(connection, copy)
 
 
 def _by(known: KeptEvent, author: Author) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bridge.clock import milliseconds, now_ms
 from bridge.contract import Capabilities, Sent
-from bridge.flow.changes import Changes, News, refers
+from bridge.flow.changes import Changes, News, NothingUnrecorded, Unrecorded, refers
 from bridge.flow.codec import decode_deliverable, encode
 from bridge.flow.directory import Directory
 from bridge.flow.features import is_due
@@ -93,20 +93,19 @@ class Relay:
     Args:
         index: the portals as they are now.
         capabilities: what a place can show.
-        unrecorded: the message of a copy that was made and is not on disk yet, and so may come
-            back unknown.
+        unrecorded: knows what was made and is not on disk yet, and so may come back unknown.
     """
 
     def __init__(
         self,
         index: Callable[[], PortalIndex],
         capabilities: Callable[[Place], Capabilities],
-        unrecorded: Callable[[messages.CopyKey], int | None] = lambda _: None,
+        unrecorded: Unrecorded | None = None,
     ) -> None:
         self._index = index
         self._capabilities = capabilities
-        self._unrecorded = unrecorded
-        self._changes = Changes(unrecorded)
+        self._unrecorded = unrecorded or NothingUnrecorded()
+        self._changes = Changes(self._unrecorded)
         self._followed: PortalIndex | None = None
         self._directory = Directory()
         self._last_message = 0
@@ -130,7 +129,7 @@ class Relay:
         spots = [(arrival, spot) for arrival in arrivals if (spot := index.at(arrival.place))]
         keys = [(spot.place_id, arrival.id) for arrival, spot in spots if arrival.id]
         # In this order: what is recorded between the two questions is found by the second
-        seen = {key for key in keys if self._unrecorded(key) is not None}
+        seen = {key for key in keys if self._unrecorded.message_of(key) is not None}
         seen |= messages.known(connection, keys)
         for arrival, spot in spots:
             if isinstance(arrival, Roster) and spot.link is not None:

@@ -198,7 +198,7 @@ class Core:
         self.relay = Relay(
             lambda: self.portals.index,
             lambda place: capabilities(outlets, place),
-            self.recorder.message_of,
+            self.recorder,
         )
         context = LaneContext(
             database,

@@ -41,7 +41,13 @@ class Desk:
         self.database = database
         self.portals = Portals(database)
         self.made: dict[messages.CopyKey, int] = {}
-        self.relay = Relay(lambda: self.portals.index, lambda _: capabilities, self.made.get)
+        self.relay = Relay(lambda: self.portals.index, lambda _: capabilities, self)
+
+    def message_of(self, copy: messages.CopyKey) -> int | None:
+        return self.made.get(copy)
+
+    def root_of(self, topic: messages.CopyKey) -> int | None:
+        return self.made.get(topic)
 
     async def open(self, wanted: Sequence[WantedPortal] = BOTH_WARDS) -> "Desk":
         await self.portals.configure(wanted)
