@@ -75,6 +75,7 @@ def _limits(loaded: LoadedConfig) -> Callable[[Place], CatchUp]:
             NEVER_HEARD,
             max_age=timedelta(days=link.catch_up.days),
             max_messages=link.catch_up.messages,
+            history=link.history,
         )
         for link in loaded.config.links
     }

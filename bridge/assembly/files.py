@@ -1,6 +1,6 @@
 """Files on their way between places: fetched once, cleaned on their way out, lent to outlets."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -20,12 +20,14 @@ from bridge.pictures.faces import Faces
 class Carriage:
     """Implements `bridge.delivery.showing.Files`.
 
-    `cleaned`: whether places and times are taken out of what leaves for a network.
+    `cleaned`: whether places and times are taken out of what leaves for a network. `limits` are
+    those of links that have one of their own, in bytes.
     """
 
     depot: Depot
     faces: Faces
     cleaned: bool
+    limits: Mapping[Place, int]
 
     @classmethod
     async def make(
@@ -51,7 +53,8 @@ class Carriage:
         fetcher = Fetcher(Allowed(media.allow_hosts), max_size=media.max_size.bytes)
         sources = Sources(networks, fetcher)
         depot = await stack.enter_async_context(Depot(rules, sources.of, fetcher))
-        return cls(depot, Faces(sources.of), media.remove_metadata)
+        limits = {link.place: link.max_file.bytes for link in config.links if link.max_file}
+        return cls(depot, Faces(sources.of), media.remove_metadata, limits)
 
     @asynccontextmanager
     async def fetch(
@@ -59,10 +62,11 @@ class Carriage:
     ) -> AsyncIterator[LocalFile]:
         """See `bridge.delivery.showing.Files.fetch`."""
         leaves = target.network != MATRIX
+        most = min((each for each in (limit, self.limits.get(target)) if each), default=None)
         async with self.depot.fetch(
             origin.network,
             attachment,
-            limits=Limits(limit),
+            limits=Limits(most),
             cleaned=self.cleaned and leaves,
         ) as file:
             yield file

@@ -135,7 +135,7 @@ def _from(row: messages.HeardRow | None, limits: CatchUp) -> CatchUp:
     """
     if row is None:
         return limits
-    limits = replace(limits, begun=from_milliseconds(row.since))
+    limits = replace(limits, begun=from_milliseconds(row.since), history=0)
     since = from_milliseconds(row.until)
     last = _message(row.last_message)
     if last is None or last.time < since:

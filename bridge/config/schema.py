@@ -5,7 +5,7 @@ the admin is told when its value can't be used.
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,6 +29,7 @@ from bridge.config.duration import Duration, Span
 from bridge.config.encryption import Encryption
 from bridge.config.media import MediaConfig
 from bridge.config.picture_file import PictureFile
+from bridge.config.size import Amount
 from bridge.model import Direction, Place
 from bridge.secret import Secret
 from bridge.status.picture import Telling
@@ -313,6 +314,23 @@ class Link(Section):
         examples=["3d, or 12h"],
     )
     catch_up: CatchUp = CatchUp()
+    history: Whole = Field(
+        default=50,
+        ge=0,
+        le=1_000,
+        description="How many of the last messages the room is shown of a group that is new to it",
+    )
+    max_file: Amount | None = Field(
+        default=None,
+        description="The largest file for this group; when left out, media.max_size",
+        examples=["10MB"],
+    )
+
+    encryption: Literal["confirmed"] | None = Field(
+        default=None,
+        description="confirmed: what is said in the room may go to the group though only the room"
+        " is encrypted",
+    )
 
     @property
     def place(self) -> Place:
