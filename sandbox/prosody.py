@@ -56,6 +56,8 @@ class Prosody(Process):
         """The domain of a file service (XEP-0363), if there is to be one."""
         self.muc_modules: tuple[str, ...] = ("muc_mam",)
         """What the rooms have beyond the usual; to be set before the start, as `uploads` is."""
+        self.modules: tuple[str, ...] = ()
+        """What everything has beyond the usual."""
         self._control = control
         self._more_config = more_config
         self._home = directory
@@ -139,6 +141,7 @@ class Prosody(Process):
                 client_port=self.client_port,
                 component_port=self.component_port,
                 http_port=self.http_port,
+                modules="".join(f", {_lua(module)}" for module in self.modules),
             ),
             self._more_config,
             *(f"VirtualHost {_lua(host)}" for host in self.hosts),
@@ -184,7 +187,7 @@ http_ports = {{ {http_port} }}
 https_ports = {{}}
 network_settings = {{ nagle = false }} -- which holds small stanzas back for 40 ms
 
-modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "pep", "smacks" }}
+modules_enabled = {{ "roster", "saslauth", "disco", "ping", "carbons", "pep", "smacks"{modules} }}
 modules_disabled = {{ "s2s", "tls" }}
 authentication = "internal_plain"
 c2s_require_encryption = false

@@ -19,6 +19,7 @@ _RETRACT = "{urn:xmpp:message-retract:1}retract"
 _REPLY = "{urn:xmpp:reply:0}reply"
 _FALLBACK = "{urn:xmpp:fallback:0}"
 _REACTIONS = "{urn:xmpp:reactions:0}"
+_PHOTO = "{vcard-temp:x:update}x/{vcard-temp:x:update}photo"
 _SELF = 110  # the status code of one's own presence
 
 
@@ -135,6 +136,12 @@ class RoomPresence:
     status: str
     error: str
     stanza: Presence = field(repr=False, compare=False)
+
+    @property
+    def photo(self) -> str | None:
+        """The hash of their picture (XEP-0153), empty for none; None where nothing is said."""
+        found: str | None = self.stanza.xml.findtext(_PHOTO)
+        return found
 
     @property
     def is_self(self) -> bool:

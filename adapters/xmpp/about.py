@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,28 @@ _LARGEST: Final = 100_000
 """Bytes of a room's picture: it goes through the stream in one piece, as text."""
 
 
+class _Expected:
+    """What the bridge itself has set and the room has not shown yet."""
+
+    def __init__(self) -> None:
+        self._values: deque[str] = deque(maxlen=10)
+
+    def add(self, value: str) -> None:
+        self._values.append(value)
+
+    def drop(self, value: str) -> None:
+        if value in self._values:
+            self._values.remove(value)
+
+    def comes(self, value: str) -> bool:
+        """Whether it is one of them; then those before it will not be shown any more."""
+        if value not in self._values:
+            return False
+        while self._values.popleft() != value:
+            pass
+        return True
+
+
 class About:
     """Tells changes of one room, and makes them.
 
@@ -48,32 +71,39 @@ class About:
         self._emit = emit
         self._title: str | None = None
         self._photo: str | None = None
-        self._own_title: str | None = None
-        self._own_photo: str | None = None
+        self._own_titles = _Expected()
+        self._own_photos = _Expected()
+        self._glimpses = 0
 
     @property
     def is_owner(self) -> bool:
         """Whether the bridge may change the room."""
         return self._crew.listener.affiliation == "owner"
 
-    def looked(self, features: Features) -> None:
-        """Take what the room says when it is asked."""
-        if features.photo is not None:
-            self.picture_seen(features.photo)
+    @property
+    def glimpses(self) -> int:
+        """How often the room has shown its picture by itself."""
+        return self._glimpses
+
+    def looked(self, features: Features, glimpses: int) -> None:
+        """Take what the room says when it is asked; `glimpses` is how it was when that was."""
+        if features.photo is not None and glimpses == self._glimpses:
+            self._see(features.photo)
         if features.title is None:
             return
         known, self._title = self._title, features.title
-        own, self._own_title = self._title == self._own_title, None
+        own = self._own_titles.comes(features.title)
         if known is not None and known != features.title and not own:
             self._emit(TitleChanged(self._place, self._author(), datetime.now(UTC), features.title))
 
     def picture_seen(self, photo: str) -> None:
-        """Take the hash of its picture, empty for none."""
+        """Take the hash of its picture, empty for none, as the room shows it by itself."""
+        self._glimpses += 1
+        self._see(photo)
+
+    def _see(self, photo: str) -> None:
         known, self._photo = self._photo, photo
-        if photo == self._own_photo:
-            self._own_photo = None
-            return
-        if known is None or known == photo:
+        if self._own_photos.comes(photo) or known is None or known == photo:
             return
         picture = None
         if photo:
@@ -93,7 +123,8 @@ class About:
             Refused: the bridge is no owner of it, or it can't be named.
             Unreachable: not now.
         """
-        room, self._own_title = self._place.id, title
+        room = self._place.id
+        self._own_titles.add(title)
         try:
             await wire.ask(
                 "set",
@@ -103,7 +134,7 @@ class About:
                 f"</field><field var='{_NAME}'><value>{text(title)}</value></field></x></query>",
             )
         except StanzaError as error:
-            self._own_title = None
+            self._own_titles.drop(title)
             raise cannot_configure(room, "name", error) from error
 
     async def set_picture(self, wire: Wire, event: PictureChanged, file: LocalFile | None) -> None:
@@ -112,12 +143,13 @@ class About:
         if event.picture is not None and file is None:
             raise Refused(f"The new picture of the room {room} could not be had.")
         data = b"" if file is None else await self._picture(file)
-        self._own_photo = hashlib.sha1(data).hexdigest() if data else ""  # noqa: S324 - XEP-0153
+        photo = hashlib.sha1(data).hexdigest() if data else ""  # noqa: S324 - XEP-0153
+        self._own_photos.add(photo)
         mime = "" if file is None else file.mime
         try:
             await wire.ask("set", room, vcard(mime, base64.b64encode(data).decode()))
         except StanzaError as error:
-            self._own_photo = None
+            self._own_photos.drop(photo)
             raise cannot_configure(room, "picture", error) from error
 
     async def _picture(self, file: LocalFile) -> bytes:

@@ -8,6 +8,7 @@ from adapters.xmpp.identity import doctor_jid
 from adapters.xmpp.incoming import Seen
 from adapters.xmpp.nick import FALLBACK, spells
 from adapters.xmpp.occupant import Exit, Occupant
+from adapters.xmpp.portraits import Portraits
 from adapters.xmpp.timing import Timing
 from adapters.xmpp.wire import Wire
 from bridge.contract import Refused, Unreachable
@@ -49,6 +50,8 @@ class Crew:
         self._room = room
         self._domain = domain
         self._timing = timing
+        self.portraits: Portraits | None = None
+        """What doctors look like, where that is to be shown."""
         self._doctors: dict[Who, Occupant] = {}
         self._by_jid: dict[str, Occupant] = {listener: self.listener}
 
@@ -124,16 +127,32 @@ class Crew:
             )
             self._doctors[who] = occupant
             self._by_jid[occupant.jid] = occupant
-        occupant.author = author
+        if occupant.author is None or author.avatar not in {None, occupant.author.avatar}:
+            self.portray(occupant, author)
         name = author.name or FALLBACK
         if occupant.nick is not None and occupant.name == name:
             return occupant
         async with occupant.lock:
             if occupant.nick is None:
                 await occupant.enter(wire, name)
+                if occupant.photo is not None:  # it may have come meanwhile
+                    occupant.show(wire, occupant.photo)
             elif occupant.name != name:
                 await occupant.rename(wire, name)
         return occupant
+
+    def portray(self, occupant: Occupant, author: Author) -> None:
+        """A doctor has a picture that may not be known yet."""
+        occupant.author = author
+        if self.portraits is not None:
+            occupant.photo = self.portraits.photo_of(author)
+            self.portraits.sit(occupant.jid, author)
+
+    def show(self, wire: Wire, author: Author, photo: str) -> None:
+        """A doctor's picture is known."""
+        occupant = self._doctors.get((author.network, author.id))
+        if occupant is not None and occupant.photo != photo:
+            occupant.show(wire, photo)
 
     async def dismiss(self, wire: Wire, author: Author, reason: str) -> None:
         """Let the author's occupant leave the room, if it is in."""

@@ -1,20 +1,23 @@
 """One XMPP network: a connection, kept up, and the rooms on it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from adapters.xmpp import vcards
 from adapters.xmpp.capabilities import Abilities, capabilities
 from adapters.xmpp.check import examine
 from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
 from adapters.xmpp.identity import LISTENER, RESOURCE
+from adapters.xmpp.portraits import Portraits
 from adapters.xmpp.room import Assignment, Manner, Room
 from adapters.xmpp.settings import Mode, XmppSettings
 from adapters.xmpp.timing import DEFAULT, Backoff, Timing
 from adapters.xmpp.uploads import Uploads
-from adapters.xmpp.wire import MESSAGE, Rejected, Wire, make_wire
+from adapters.xmpp.wire import IQ, MESSAGE, Rejected, Wire, make_wire
 from bridge.contract import (
     NEVER_HEARD,
     Capabilities,
@@ -23,10 +26,11 @@ from bridge.contract import (
     Health,
     Inlet,
     Outgoing,
+    Refused,
     Sent,
     Unreachable,
 )
-from bridge.model import Author, Place, Signal
+from bridge.model import Attachment, Author, Place, Signal
 
 _ENTERED_AT_ONCE: Final = 32
 """Rooms. More would not be faster, and some would wait for their answers too long."""
@@ -54,6 +58,7 @@ class XmppNetwork:
         self._timing = timing
         self._domain = settings.jid if settings.mode is Mode.COMPONENT else None
         self._uploads = Uploads(settings, self._name)
+        self._portraits = Portraits(inlet, self._show) if self._domain else None
         self._manner = Manner(
             nick=settings.nick,
             listener=f"{LISTENER}@{settings.jid}/{RESOURCE}",
@@ -62,6 +67,7 @@ class XmppNetwork:
             timing=timing,
             gate=asyncio.Semaphore(_ENTERED_AT_ONCE),
             uploads=self._uploads,
+            portraits=self._portraits,
         )
         self._rooms: dict[str, Room] = {}
         self._stays: dict[str, asyncio.Task[None]] = {}
@@ -99,6 +105,20 @@ class XmppNetwork:
         if room is None:
             raise Unreachable(f"The bridge takes no part in the room {place_id} now.")
         return room
+
+    # --- bridge.contract.MediaSource
+
+    @asynccontextmanager
+    async def download(self, attachment: Attachment) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A picture of a colleague or of a room; see `MediaSource.download`."""
+        reference = vcards.resolve(attachment.source)
+        if reference is None:
+            raise Refused("That is no picture of this network.")
+        yield _in_one_piece(await self._room(reference.room).picture(reference))
+
+    def _show(self, author: Author, photo: str) -> None:
+        for room in self._rooms.values():
+            room.show(author, photo)
 
     # --- bridge.contract.Network
 
@@ -162,6 +182,9 @@ class XmppNetwork:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 group.create_task(self._uploads.discover(wire))
+                portraits = None
+                if self._portraits is not None:
+                    portraits = group.create_task(self._portraits.run(wire))
                 for jid, room in self._rooms.items():
                     self._stays[jid] = group.create_task(room.stay(wire))
                 try:
@@ -173,6 +196,8 @@ class XmppNetwork:
                 self._group = None
                 for stay in self._stays.values():
                     stay.cancel()
+                if portraits is not None:
+                    portraits.cancel()
         finally:
             self._group = None
             self._stays.clear()
@@ -198,6 +223,10 @@ class XmppNetwork:
         wire = self._wire
         if sender is None or to is None or wire is None:
             return
+        if stanza.tag in IQ:
+            if self._portraits is not None:
+                self._portraits.asked(wire, stanza)
+            return
         jid, _, nick = sender.partition("/")
         room = self._rooms.get(jid)
         if room is None:
@@ -210,3 +239,7 @@ class XmppNetwork:
             room.overheard(to)
         else:
             room.message(stanza, nick, to)
+
+
+async def _in_one_piece(data: bytes) -> AsyncIterator[bytes]:
+    yield data

@@ -48,6 +48,9 @@ class Occupant:
         """The name that was asked for; the nick may differ from it."""
         self.author: Author | None = None
         """Whom it stands for; None for the listener."""
+        self.photo: str | None = None
+        """The hash of its picture (XEP-0153): "" for none, None while it is not known."""
+        self._shown: str | None = None
         self.role = ""
         self.affiliation = ""
         self.claim: str | None = None
@@ -91,7 +94,9 @@ class Occupant:
         """
 
         def request(spelling: str, id_: str) -> str:
-            return outgoing.join(self.jid, self._room, spelling, id_, history)
+            return outgoing.join(
+                self.jid, f"{self._room}/{spelling}", id_, history, self._picture()
+            )
 
         return await self._take_nick(wire, name, request)
 
@@ -108,7 +113,17 @@ class Occupant:
             await self._take_nick(wire, self.name, self._renaming)
 
     def _renaming(self, spelling: str, id_: str) -> str:
-        return outgoing.rename(self.jid, self._room, spelling, id_)
+        return outgoing.rename(self.jid, f"{self._room}/{spelling}", id_, self._picture())
+
+    def _picture(self) -> str:
+        self._shown = self.photo
+        return outgoing.picture(self.photo) if self.author is not None else ""
+
+    def show(self, wire: Wire, photo: str) -> None:
+        """Let the room know of another picture."""
+        self.photo = photo
+        if self._nick is not None and self._shown != photo:
+            wire.post(self._renaming(self._nick, wire.new_number()))
 
     async def leave(self, wire: Wire, reason: str = "") -> None:
         """Go out of the room, and wait until it has noticed (but not for ever)."""

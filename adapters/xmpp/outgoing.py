@@ -1,8 +1,9 @@
 """Stanzas to a room, as text. Every value is escaped here; callers pass plain strings."""
 
 from datetime import UTC, datetime
+from xml.etree.ElementTree import Element
 
-from adapters.xmpp.xml import DATA_FORM, MUC, MUC_OWNER, STANZAS, attribute, text
+from adapters.xmpp.xml import DATA_FORM, MUC, MUC_OWNER, STANZAS, VCARD_UPDATE, attribute, text
 
 NO_HISTORY = "<history maxstanzas='0'/>"
 _ROOM_CONFIG = "http://jabber.org/protocol/muc#roomconfig"
@@ -24,11 +25,13 @@ def set_subject(sender: str, room: str, key: str, subject: str) -> str:
     )
 
 
-def join(sender: str, room: str, nick: str, id_: str, history: str = NO_HISTORY) -> str:
-    """A request to enter the room (XEP-0045, section 7.2)."""
+def join(sender: str, place: str, id_: str, history: str = NO_HISTORY, photo: str = "") -> str:
+    """A request to enter a room (XEP-0045, section 7.2); `place` is the room with the nick, `photo`
+    as `picture` makes it.
+    """
     return (
-        f"<presence from='{attribute(sender)}' to='{attribute(f'{room}/{nick}')}' "
-        f"id='{attribute(id_)}'><x xmlns='{MUC}'>{history}</x></presence>"
+        f"<presence from='{attribute(sender)}' to='{attribute(place)}' "
+        f"id='{attribute(id_)}'><x xmlns='{MUC}'>{history}</x>{photo}</presence>"
     )
 
 
@@ -43,12 +46,20 @@ def last_of_history(most: int) -> str:
     return f"<history maxstanzas='{most}'/>"
 
 
-def rename(sender: str, room: str, nick: str, id_: str) -> str:
-    """A request for another nick (XEP-0045, section 7.6)."""
+def rename(sender: str, place: str, id_: str, photo: str = "") -> str:
+    """A request for another nick (XEP-0045, section 7.6), or a presence under the same one."""
     return (
-        f"<presence from='{attribute(sender)}' to='{attribute(f'{room}/{nick}')}' "
-        f"id='{attribute(id_)}'/>"
+        f"<presence from='{attribute(sender)}' to='{attribute(place)}' "
+        f"id='{attribute(id_)}'>{photo}</presence>"
     )
+
+
+def picture(photo: str | None) -> str:
+    """What a presence tells of a picture (XEP-0153, section 3.1): its hash, that there is none
+    (""), or nothing yet (None).
+    """
+    told = "" if photo is None else f"<photo>{text(photo)}</photo>"
+    return f"<x xmlns='{VCARD_UPDATE}'>{told}</x>"
 
 
 def leave(sender: str, room: str, nick: str, reason: str = "") -> str:
@@ -66,6 +77,21 @@ def refuse(sender: str, to: str, id_: str, words: str) -> str:
         f"<message from='{attribute(sender)}' to='{attribute(to)}' type='error' "
         f"id='{attribute(id_)}'><error type='cancel'><feature-not-implemented xmlns='{STANZAS}'/>"
         f"<text xmlns='{STANZAS}'>{text(words)}</text></error></message>"
+    )
+
+
+def answer(request: Element, payload: str) -> str:
+    """The answer to a request (RFC 6120, section 8.2.3)."""
+    to, from_, id_ = (attribute(request.get(name, "")) for name in ("from", "to", "id"))
+    return f"<iq type='result' from='{from_}' to='{to}' id='{id_}'>{payload}</iq>"
+
+
+def refuse_request(request: Element, condition: str) -> str:
+    """The answer to a request that can't be fulfilled."""
+    to, from_, id_ = (attribute(request.get(name, "")) for name in ("from", "to", "id"))
+    return (
+        f"<iq type='error' from='{from_}' to='{to}' id='{id_}'><error type='cancel'>"
+        f"<{condition} xmlns='{STANZAS}'/></error></iq>"
     )
 
 

@@ -27,6 +27,7 @@ class People:
         self._place = place
         self._present: dict[str, Author] = {}
         self._stays: dict[str, int] = {}
+        self._photos: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._renaming: dict[str, str] = {}
 
@@ -34,6 +35,7 @@ class People:
         """The bridge is not in the room any more, and knows nothing of who is."""
         self._present.clear()
         self._stays.clear()
+        self._photos.clear()
         self._renaming.clear()
 
     def roster(self) -> Roster:
@@ -64,6 +66,10 @@ class People:
             return None
         return next((nick for nick, each in self._present.items() if each.id == author_id), None)
 
+    def nick_with(self, photo: str) -> str | None:
+        """The nick of someone present whose picture has this hash."""
+        return next((seen for seen, has in self._photos.items() if has == photo), None)
+
     def proof(self, said: Said) -> str | None:
         """What tells who said this, for good: an occupant id, or an address that the room shows."""
         if self.trusts_occupant_ids:
@@ -92,12 +98,15 @@ class People:
         old_nick = self._renaming.pop(nick, None)
         old = self._present.pop(old_nick, None) if old_nick else self._present.get(nick)
         stay = self._stays.pop(old_nick or nick, None)
+        photo = self._photos.pop(old_nick or nick, None)
         author = self.author(nick, seen.occupant_id, seen.real_jid)
         if old is not None and (old_nick or old.id == author.id):
             # Without ids of its own a person is their nick; a rename keeps the id all the same.
             author = Author(old.network, old.id, nick, old.avatar)
         else:
             stay = None
+        if photo is not None:
+            self._photos[nick] = photo
         author = self._pictured(author, seen)
         known = old is not None or self._is_present(author.id)
         self._present[nick] = author
@@ -113,6 +122,7 @@ class People:
         """With the picture that the presence tells of; without a word on it, with the old one."""
         if seen.photo is None:
             return author
+        self._photos[seen.nick] = seen.photo
         avatar = reference_of(self._place.id, seen.nick, seen.photo) if seen.photo else None
         return replace(author, avatar=avatar)
 
@@ -124,6 +134,7 @@ class People:
             return None
         author = self._present.pop(seen.nick)
         self._stays.pop(seen.nick, None)
+        self._photos.pop(seen.nick, None)
         if self._is_present(author.id):
             return None
         return Left(self._place, author, datetime.now(UTC), _reason(seen))

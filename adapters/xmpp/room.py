@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 import structlog
 
-from adapters.xmpp import outgoing, passing
+from adapters.xmpp import faces, outgoing, passing
 from adapters.xmpp.about import About
 from adapters.xmpp.archive import RESULT, Archive
 from adapters.xmpp.attendance import Attendance
@@ -27,10 +27,12 @@ from adapters.xmpp.lookback import Lookback
 from adapters.xmpp.naming import Naming
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.people import People
+from adapters.xmpp.portraits import Portraits
 from adapters.xmpp.saying import Saying
 from adapters.xmpp.scene import Scene
 from adapters.xmpp.timing import Backoff, Timing
 from adapters.xmpp.uploads import Uploads
+from adapters.xmpp.vcards import Reference
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
 from bridge.contract import (
@@ -59,7 +61,8 @@ class Manner:
 
     `nick` is the listener's, `listener` its full address; `domain` is the component's, or None
     where one account speaks for all; `create` tells whether to make rooms that do not exist;
-    `gate` bounds how many rooms are entered at the same time; `uploads` is where files go.
+    `gate` bounds how many rooms are entered at the same time; `uploads` is where files go;
+    `portraits` are the doctors' pictures, where they are shown.
     """
 
     nick: str
@@ -69,6 +72,7 @@ class Manner:
     timing: Timing
     gate: asyncio.Semaphore
     uploads: Uploads
+    portraits: Portraits | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Room:
         self._health = inlet.health
         self._has_doctors = manner.domain is not None
         self._crew = Crew(place.id, manner.domain, manner.listener, timing, self._on_out)
+        self._crew.portraits = manner.portraits
         if self._has_doctors:
             self._crew.wanted = {(each.network, each.id): each for each in assignment.present}
         self._uploads = manner.uploads
@@ -185,6 +190,16 @@ class Room:
             )
         )
 
+    def show(self, author: Author, photo: str) -> None:
+        """A doctor's picture is known."""
+        if self._wire is not None:
+            with suppress(Unreachable):  # then it is told when the doctor comes in again
+                self._crew.show(self._wire, author, photo)
+
+    async def picture(self, reference: Reference) -> bytes:
+        """A picture of somebody in it, or of the room. Raises as `MediaSource.download` does."""
+        return await faces.fetch(self._ready(), self._scene, reference)
+
     async def signal(self, signal: Signal) -> None:
         """Show something passing, if its author is in the room. Raises as `Signalling` does."""
         wire = self._ready()
@@ -249,7 +264,7 @@ class Room:
         Also before entering: to enter a room that does not exist would make it.
         """
         try:
-            self._believe(await Features.of(wire, self.jid))
+            await self._ask_features(wire)
         except StanzaError as error:
             if error.condition in GONE and not self._create:
                 raise Unreachable(
@@ -260,10 +275,15 @@ class Room:
                 raise cannot_join(self.jid, self._nick, error) from error
             self._believe(Features())  # some services hide what they are from those outside
 
+    async def _ask_features(self, wire: Wire) -> None:
+        glimpses = self._about.glimpses
+        features = await Features.of(wire, self.jid)
+        self._believe(features)
+        self._about.looked(features, glimpses)
+
     def _believe(self, features: Features) -> None:
         self._saying.features = features
         self._scene.naming.trusts_stanza_ids = features.stanza_ids
-        self._about.looked(features)
         self._scene.people.trusts_occupant_ids = features.occupant_ids
 
     async def _found_new(self, wire: Wire) -> None:
@@ -272,7 +292,7 @@ class Room:
             if self._create:
                 await wire.ask("set", self.jid, outgoing.accept_defaults())
                 log.info("group_made", room=self.jid)
-                self._believe(await Features.of(wire, self.jid))
+                await self._ask_features(wire)
                 return
             await wire.ask("set", self.jid, outgoing.destroy())
         except StanzaError as error:

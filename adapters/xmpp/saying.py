@@ -232,6 +232,17 @@ class Saying:
             await self._crew.dismiss(wire, event.author, event.reason)
         elif isinstance(event, Joined) or self._crew.is_in(event.author):
             await self._crew.bring(wire, event.author)
+        if isinstance(event, Renamed):
+            self._renew(wire, event.author)
+
+    def _renew(self, wire: Wire, author: Author) -> None:
+        """A doctor may have another picture, or none any more."""
+        occupant = self._crew.occupant_of(author)
+        if occupant is not None and occupant.author is not None:
+            before = occupant.photo
+            self._crew.portray(occupant, author)
+            if occupant.photo not in {None, before}:
+                occupant.show(wire, occupant.photo or "")
 
     async def _set_subject(
         self, wire: Wire, key: str, event: SubjectChanged, hearing: Hearing

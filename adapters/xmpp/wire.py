@@ -32,7 +32,7 @@ from adapters.xmpp.settings import (
     XmppSettings,
 )
 from adapters.xmpp.timing import Timing
-from adapters.xmpp.xml import PING, attribute, names
+from adapters.xmpp.xml import PING, VCARD, attribute, names
 from bridge.contract import Unreachable
 
 log = structlog.get_logger()
@@ -46,7 +46,8 @@ Sink = Callable[[Element], None]
 MESSAGE: Final = names("message")
 PRESENCE: Final = names("presence")
 _TAKEN: Final = MESSAGE | PRESENCE
-_IQ: Final = names("iq")
+IQ: Final = names("iq")
+_VCARD: Final = f"{{{VCARD}}}vCard"
 _CLOSING_SECONDS: Final = 2.0
 
 
@@ -232,7 +233,7 @@ class Wire(BaseXMPP):
         try:
             if xml.tag in _TAKEN:
                 self._sink(xml)
-            elif not (xml.tag in _IQ and self._answers(xml)):
+            elif not (xml.tag in IQ and (self._answers(xml) or self._asks(xml))):
                 super()._spawn_event(xml)
         except Exception:
             log.exception("stanza_not_handled", sender=xml.get("from"))
@@ -247,6 +248,10 @@ class Wire(BaseXMPP):
         if not answer.done():
             answer.set_result(iq)
         return True
+
+    def _asks(self, iq: Element) -> bool:  # noqa: ARG002 - for those that do
+        """Whether it is a request that the bridge answers itself."""
+        return False
 
     def exception(self, exception: BaseException) -> None:
         """Take what the library's handlers raise."""
@@ -310,6 +315,13 @@ class ComponentWire(Wire, ComponentXMPP):
 
     def _dial(self) -> "asyncio.Future[Any]":
         return ComponentXMPP.connect(self)
+
+    def _asks(self, iq: Element) -> bool:
+        """Whether somebody wants the picture of one of the bridge's own."""
+        asks = iq.get("type") == "get" and iq.find(_VCARD) is not None
+        if asks:
+            self._sink(iq)
+        return asks
 
     def _server_ping(self) -> str:
         own = attribute(self.boundjid.bare)

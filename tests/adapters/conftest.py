@@ -1,4 +1,6 @@
-"""Real mail servers (see mail_fixtures.py); a real Prosody with rooms of two kinds, colleagues in them, and the adapter under test."""
+"""A real Prosody with rooms of two kinds, colleagues in them, and the adapter under test; and real
+mail servers (see mail_fixtures.py).
+"""
 
 from collections.abc import AsyncIterator
 
@@ -37,6 +39,7 @@ Component "{PLAIN_MUC}" "muc"
         more_config=more,
     )
     server.uploads = UPLOADS
+    server.modules += ("vcard_legacy",)
     server.muc_modules += ("muc_moderation", "vcard_muc")
     async with server:
         for name in ("cora", "carl", "bridge"):

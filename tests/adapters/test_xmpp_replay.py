@@ -50,18 +50,14 @@ async def test_changes_made_while_the_bridge_was_down_are_replayed_in_order_and_
         await second.enter(ward, ANN, catch_up=where_it_was(first, ward))  # Bob is gone
         cora.say(ward, "after")
         await second.inlet.text("after")
-        assert (
-            changes(second)[-7:]
-            == [
-                "Edited changed",
-                "Reactions ❤️",
-                "Reactions 🙏",
-                "Deleted",
-                "Message missed",
-                "Message after",
-            ][-7:]
-        )
-        assert len([each for each in changes(second) if each.startswith("Edited")]) == 1
+        assert changes(second) == [
+            "Edited changed",
+            "Reactions ❤️",
+            "Reactions 🙏",
+            "Deleted",
+            "Message missed",
+            "Message after",
+        ]
         (edit,) = second.inlet.of(Edited)
         assert edit.target in heard.aliases
         assert [each.target for each in second.inlet.of(Reactions)] == [heard.id, own.sent.id]

@@ -57,8 +57,8 @@ def test_a_message_says_exactly_what_it_was_given(body: str, key: str) -> None:
 @given(anything)
 def test_no_name_or_reason_breaks_out_of_its_stanza(text: str) -> None:
     for stanza in (
-        outgoing.join(text, text, text, text),
-        outgoing.rename(text, text, text, text),
+        outgoing.join(text, text, text),
+        outgoing.rename(text, text, text),
         outgoing.leave(text, text, text, text),
         outgoing.set_subject(text, text, text, text),
         outgoing.refuse(text, text, text, text),
