@@ -18,7 +18,8 @@ _OVERLAP: Final = timedelta(minutes=10)
 """How much further back is looked than needed: clocks differ. What is known is dropped later."""
 _SCANNED_AT_ONCE: Final = 200
 _SCANNED_FOR_HISTORY: Final = 5_000
-_FIELDS: Final = f"{' '.join(belonging.FIELDS)} {declining.FIELDS}"
+DECIDING_FIELDS: Final = f"{' '.join(belonging.FIELDS)} {declining.FIELDS}"
+"""What has to be known of a mail to tell whether it is to be read."""
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class Backlog:
         found: dict[str, list[Envelope]] = {}
         for start in range(0, len(wanted), _SCANNED_AT_ONCE):
             batch = wanted[start : start + _SCANNED_AT_ONCE]
-            for envelope in await mailbox.envelopes(batch, fields=_FIELDS):
+            for envelope in await mailbox.envelopes(batch, fields=DECIDING_FIELDS):
                 header = Header(envelope.header)
                 group = belonging.list_of(header, groups.keys(), loosely=self._loosely)
                 if group and not declining.why_not(header, group, self._own, self._trusted):

@@ -40,7 +40,7 @@ class Header:
         for number, (name, value) in enumerate(parsed.raw_items()):
             if number >= _MOST_FIELDS:
                 break
-            text = _FOLD.sub(" ", _as_text(str(value)[:_LONGEST])).strip()
+            text = _FOLD.sub(" ", _as_text(_bounded(str(value)))).strip()
             found.setdefault(name.lower().strip(), []).append(text)
         return found
 
@@ -99,6 +99,13 @@ def readable(raw: str) -> str:
             for piece, charset in pieces
         )
     return _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
+
+
+def _bounded(value: str) -> str:
+    """Both ends of a field that is too long: of a list, the first and the last matter most."""
+    if len(value) <= _LONGEST:
+        return value
+    return f"{value[: _LONGEST // 2]} {value[-_LONGEST // 2 :]}"
 
 
 def _as_text(value: str) -> str:

@@ -14,12 +14,12 @@ from typing import Final
 import structlog
 
 from adapters.mail.addresses import author_of
-from adapters.mail.backlog import Backlog, Found, Group
+from adapters.mail.backlog import DECIDING_FIELDS, Backlog, Found, Group
 from adapters.mail.belonging import is_from_a_list, list_id, list_of
 from adapters.mail.declining import Reason, own_key, why_not
 from adapters.mail.header import Header
 from adapters.mail.imap_wire import Declined, Lost
-from adapters.mail.mailbox import Envelope, Mailbox
+from adapters.mail.mailbox import HEADER_LIMIT, Envelope, Mailbox
 from adapters.mail.message_ids import id_of
 from adapters.mail.reading import Reading, moment
 from adapters.mail.settings import MailSettings
@@ -189,6 +189,7 @@ class Listener:
         tried = (mailbox.validity, envelope.uid)
         group = ""
         try:
+            header = await _whole_header(mailbox, envelope)
             group = list_of(header, groups.keys(), loosely=self._settings.without_list_id) or ""
             if not group:
                 self._tell_of_stranger(header)
@@ -253,6 +254,15 @@ class Listener:
         except Declined as error:
             self._marks = False
             log.warning("mails_not_marked", network=self._network, reason=error.words)
+
+
+async def _whole_header(mailbox: Mailbox, envelope: Envelope) -> Header:
+    """A mail's header; of one that is enormous, what decides about it is fetched apart."""
+    if len(envelope.header) < HEADER_LIMIT:
+        return Header(envelope.header)
+    for found in await mailbox.envelopes([envelope.uid], fields=DECIDING_FIELDS):
+        return Header(found.header.rstrip(b"\r\n") + b"\r\n" + envelope.header)
+    raise KeyError(envelope.uid)
 
 
 def _batches(uids: Sequence[int]) -> list[Sequence[int]]:

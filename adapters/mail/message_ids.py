@@ -31,8 +31,10 @@ def normalised(raw: str) -> str:
 
 
 def all_of(raw: str) -> list[str]:
-    """The Message-IDs in a field, in order, each once."""
-    ids = dict.fromkeys(normalised(f"<{each}>") for each in _BRACKETED.findall(raw)[-_MOST:])
+    """The Message-IDs in a field, in order, each once; of very many the first and the last."""
+    found = _BRACKETED.findall(raw)
+    chosen = found if len(found) <= _MOST else [found[0], *found[1 - _MOST :]]
+    ids = dict.fromkeys(normalised(f"<{each}>") for each in chosen)
     ids.pop("", None)
     if not ids and "@" in raw and len(raw.split()) == 1:
         return [normalised(raw)]

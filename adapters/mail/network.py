@@ -94,7 +94,10 @@ class MailNetwork:
         group = outgoing.place.id
         try:
             async with visiting(self._settings, self._timing) as mailbox:
-                if await mailbox.search(b"HEADER", KEY_HEADER.encode(), quoted(outgoing.key)):
+                name = own_id(outgoing.key, self._settings.domain)
+                if await mailbox.search(
+                    b"HEADER", KEY_HEADER.encode(), quoted(outgoing.key)
+                ) or await mailbox.by_message_id(f"<{name}>"):
                     self._in_doubt.pop(outgoing.key, None)
                     return self._sent(outgoing, "")
         except (Lost, NotAllowed, Declined) as error:

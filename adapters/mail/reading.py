@@ -76,6 +76,8 @@ class Reading:
         files = _files(plan, said.html, mailbox.validity, envelope.uid)
         if self._attaches_all(said, standing):
             files.append(_whole(mailbox.validity, envelope))
+        if not (said.text or said.html or files):
+            said = _Said(bare(subject) or _IN_PARENTHESES.format("An empty mail"))
         return Message(
             place=Place(self.network, group),
             id=standing.id,
@@ -172,7 +174,7 @@ def _with_subject(said: _Said, subject: str, standing: Standing) -> _Said:
     plain = bare(subject) if standing.topic is not None else subject
     told = standing.topic is not None and plain.casefold() == standing.thread.subject.casefold()
     if not plain or told:
-        return said if said.text.strip() else _Said("", said.html, said.quoted, said.more)
+        return said
     html = f"<p><strong>{markup.escape(plain)}</strong></p>{said.html}" if said.html else ""
     return _Said(f"{plain}\n\n{said.text.strip()}".strip(), html, said.quoted, said.more)
 
