@@ -67,7 +67,9 @@ _OTHERS: Final = (
     " js bat cmd ps1 vbs msi jar apk app htm hta iso img dmg lnk pif reg wsf"
 )
 _KNOWN: Final = frozenset(_OTHERS.split()) | {e for all_ in _EXTENSIONS.values() for e in all_}
-_ACTIVE: Final = PROGRAMS | {"text/html", "image/svg+xml", "application/xhtml+xml"}
+ACTIVE: Final = PROGRAMS | {"text/html", "image/svg+xml", "application/xhtml+xml"}
+"""What can act where it is opened."""
+
 _NOT_IN_NAMES: Final = re.compile(r'[<>:"|?*]')
 _RESERVED: Final = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE
@@ -98,7 +100,7 @@ def clean_name(name: str, mime: str, kind: MediaKind = MediaKind.FILE) -> str:
     allowed = _EXTENSIONS.get(mime, ())
     if allowed and extension.lower() not in allowed:
         stem, extension = _corrected(bare, mime)
-    if mime in _ACTIVE:
+    if mime in ACTIVE:
         stem = re.sub(
             rf"\.(?=(?:{'|'.join(sorted(_KNOWN))})(?:\W|$))", "_", stem, flags=re.IGNORECASE
         )
@@ -135,7 +137,7 @@ def _corrected(name: str, mime: str) -> tuple[str, str]:
     while extension.lower() in _KNOWN:
         if extension.lower() in allowed:
             return stem, extension
-        if mime in _ACTIVE:
+        if mime in ACTIVE:
             return name, allowed[0]
         name = stem
         stem, extension = _parted(name)
