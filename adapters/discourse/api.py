@@ -18,6 +18,8 @@ _SECONDS: Final = 30.0
 _UPLOAD_SECONDS: Final = 55.0
 _LONGEST_ANSWER: Final = 20_000_000
 _PIECE: Final = 65_536
+_WAITS: Final = 5
+_LONGEST_WAIT: Final = 120.0
 
 Json = dict[str, Any]
 Params = Mapping[str, Any] | Sequence[tuple[str, str]] | None
@@ -57,6 +59,22 @@ class Api:
             Declined: it is not there, or not for the bridge.
         """
         return await self._ask("GET", path, params=params)
+
+    async def get_patiently(self, path: str, params: Params = None) -> Json:
+        """Read something that is one of many: when the forum asks to wait, wait, and go on.
+
+        Raises:
+            Unreachable: not now.
+            Declined: it is not there, or not for the bridge.
+        """
+        for _ in range(_WAITS):
+            try:
+                return await self.get(path, params)
+            except Unreachable as error:
+                if error.retry_after is None or error.retry_after > _LONGEST_WAIT:
+                    raise
+                await asyncio.sleep(error.retry_after)
+        return await self.get(path, params)
 
     async def redirect(self, path: str) -> str | None:
         """Where a path redirects to; None when it is not there.

@@ -56,7 +56,8 @@ async def latest_posts(api: Api, category: Category, most: int) -> tuple[Post, .
     """
     found: dict[int, Post] = {}
     for topic in await _topics(api, category, 0):
-        if len(found) >= 3 * most:
+        newer = sum(1 for post in found.values() if post.created_at > _bumped(topic))
+        if newer >= most and not topic.get("pinned"):
             break
         found |= {post.id: post for post in await _of_topic(api, category, topic, _OLDEST, most)}
     return tuple(found[number] for number in sorted(found))[-most:]
@@ -64,7 +65,7 @@ async def latest_posts(api: Api, category: Category, most: int) -> tuple[Post, .
 
 async def _topics(api: Api, category: Category, page: int) -> list[Json]:
     """Those of a category itself, not of the ones below it; what was last said in comes first."""
-    told = await api.get(
+    told = await api.get_patiently(
         f"/c/{category.path}/{category.id}/l/latest.json",
         {"page": page, "no_subcategories": "true"},
     )
@@ -100,7 +101,7 @@ async def _of_topic(
     """The newest posts of a topic: it is read from its end."""
     ident = topic["id"]
     try:
-        told = await api.get(f"/t/{ident}.json", {"include_raw": "true"})
+        told = await api.get_patiently(f"/t/{ident}.json", {"include_raw": "true"})
     except Declined:
         return []  # it was deleted, or moved out of sight, just now
     known = {
@@ -118,7 +119,7 @@ async def _of_topic(
     while left:
         chunk, left = left[-_CHUNK:], left[:-_CHUNK]
         params = [("post_ids[]", str(number)) for number in chunk]
-        more = await api.get(f"/t/{ident}/posts.json", [*params, ("include_raw", "true")])
+        more = await api.get_patiently(f"/t/{ident}/posts.json", [*params, ("include_raw", "true")])
         inner = more.get("post_stream")
         posts = _read(inner.get("posts") if isinstance(inner, dict) else None, known)
         found |= {post.id: post for post in posts if post.created_at >= floor}

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from adapters.discourse.api import Api
 from adapters.discourse.credentials import Credentials
@@ -61,6 +62,7 @@ class Downloads:
 
     def __init__(self, url: str, credentials: Credentials, fetcher: Fetcher) -> None:
         self._url = url
+        self._origin = str(URL(url).origin())
         self._credentials = credentials
         self._fetcher = fetcher
 
@@ -68,7 +70,7 @@ class Downloads:
     async def open(self, attachment: Attachment) -> AsyncIterator[AsyncIterator[bytes]]:
         """The file, piece by piece; see `bridge.contract.MediaSource`."""
         url = self._where(attachment.source)
-        private = self._credentials.relay if url.startswith(f"{self._url}/") else {}
+        private = self._credentials.relay if url.startswith(f"{self._origin}/") else {}
         async with self._fetcher.open(url, private=private) as opened:
             status = opened.answer.status
             if status == 429 or status >= 500:
@@ -86,4 +88,4 @@ class Downloads:
             return f"{self._url}/uploads/short-url/{source.removeprefix('upload://')}"
         if source.startswith("//"):
             return f"{self._url.partition('//')[0]}{source}"
-        return f"{self._url}{source}" if source.startswith("/") else source
+        return f"{self._origin}{source}" if source.startswith("/") else source

@@ -140,7 +140,9 @@ class Listening:
         if not reached:
             posts += await self._by_category(api)
         fresh = [post for post in posts if post.id > cursor or self.hearing.known(post.id)]
-        self.hearing.note(post for post in posts if post not in fresh)
+        self.hearing.note(
+            post for post in posts if post.id <= cursor and not self.hearing.known(post.id)
+        )
         events: list[Event] = [*self.hearing.of(fresh)]
         events += await self._vanished(api, posts)
         events += await self._likes.of(posts, api, self.site)

@@ -600,6 +600,11 @@ class Forum:
             status=302, headers={"Location": f"/uploads/default/original/1X/{name}"}
         )
 
+    def _avatar(
+        self, _request: web.Request, _body: Json, _viewer: Person, name: str, size: str
+    ) -> web.Response:
+        return web.Response(body=f"{name} at {size}".encode(), content_type="image/png")
+
     def _original(
         self, _request: web.Request, _body: Json, _viewer: Person, name: str
     ) -> web.Response:
@@ -627,6 +632,7 @@ ROUTES = (
     ("GET", r"/discourse-reactions/posts/(\d+)/reactions-users\.json", "reactors"),
     ("PUT", r"/discourse-reactions/posts/(\d+)/custom-reactions/([\w+-]+)/toggle\.json", "toggle"),
     ("POST", r"/uploads\.json", "upload"),
+    ("GET", r"/user_avatar/forum/(\w+)/(\d+)/7_2\.png", "avatar"),
     ("GET", r"/uploads/short-url/([\w.]+)", "short"),
     ("GET", r"/uploads/default/original/1X/([\w.]+)", "original"),
 )

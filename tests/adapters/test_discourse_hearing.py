@@ -304,6 +304,28 @@ async def test_more_than_is_wanted_is_left_out_and_that_is_told(site: Forum) -> 
         assert len(list(bench.inlet.gaps)) == 1
 
 
+async def test_catching_up_waits_when_the_forum_asks_for_that_and_goes_on(site: Forum) -> None:
+    for number in range(3):
+        await site.write("ann", f"Post {number}", when=ago(hours=3 - number))
+    site.problems.append((lambda request: request.path.startswith("/t/"), too_fast(1)))
+    async with running(site) as bench:
+        await bench.open(catch_up=CatchUp(since=ago(hours=9)))
+        texts = [text.split("\n")[-1] for text in bench.inlet.texts()]
+        assert texts == ["Post 0", "Post 1", "Post 2"]
+        asked = [each.path for each in site.asked if each.path.startswith("/c/")]
+        assert len(asked) == 2  # not begun anew
+
+
+async def test_no_more_topics_are_read_than_history_needs(site: Forum) -> None:
+    for number in range(9):
+        await site.write("ann", f"Post {number}", when=ago(hours=9 - number))
+    async with running(site) as bench:
+        await bench.open(catch_up=CatchUp(history=2))
+        texts = [text.split("\n")[-1] for text in bench.inlet.texts()]
+        assert texts == ["Post 7", "Post 8"]
+        assert len([each for each in site.asked if each.path.startswith("/t/")]) == 2
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 

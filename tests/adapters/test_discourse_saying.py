@@ -338,6 +338,14 @@ async def test_files_of_the_forum_are_fetched_with_its_key(bench: Bench, tmp_pat
             pass
 
 
+async def test_pictures_of_people_are_fetched(bench: Bench) -> None:
+    await bench.forum.write("ann", LONG)
+    author = (await bench.inlet.message(LONG)).author
+    assert author.avatar is not None
+    async with bench.network.download(Attachment(MediaKind.IMAGE, author.avatar)) as pieces:
+        assert b"".join([piece async for piece in pieces]) == b"ann at 240"
+
+
 # --- doubt and faults -----------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from feed_stand_in import Post, atom, rss
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.web.feed import reader, reading
 from adapters.web.feed.document import Document, Item
 from adapters.web.feed.news import News
 from adapters.web.feed.reader import Reader
@@ -86,6 +87,10 @@ async def test_the_reader_is_given_no_secrets(
     document = await Reader(program=program).read(b"", URL)
     assert "PYTHONPATH" in document.title
     assert "the-token" not in document.title
+
+
+def test_both_sides_mean_the_same_by_an_exit_status() -> None:
+    assert reader.NOT_A_FEED == reading.NOT_A_FEED
 
 
 async def test_a_feed_of_too_much_is_read_in_part() -> None:

@@ -10,12 +10,13 @@ from typing import Final
 from pydantic import ValidationError
 from yarl import URL
 
-from adapters.web.feed import reading
 from adapters.web.feed.document import Document
 from bridge.contract import Refused, Unreachable
 
 _PROGRAM: Final = Path(__file__).with_name("reading.py")
 _SECONDS: Final = 20.0
+NOT_A_FEED: Final = 3
+"""The exit status for what is no feed. That module is not imported here, to spare its memory."""
 
 
 class Reader:
@@ -36,7 +37,7 @@ class Reader:
         host = URL(url).host or url
         async with self._turn:
             status, output = await self._run(document, url, content_type)
-        if status == reading.NOT_A_FEED:
+        if status == NOT_A_FEED:
             raise Refused(
                 f"What {host} has there is no feed.", "Look up the address of its RSS or Atom feed."
             )
