@@ -35,7 +35,18 @@ from bridge.richtext.tree import (
     Underline,
 )
 
-NASTY = [*"*_~`>#[]()<>&|\\!-+=.:;\"'@/^{}$", "&amp;", "<b>", "](", "```", "1. ", "- ", "&#", "~~", "__"]
+NASTY = [
+    *"*_~`>#[]()<>&|\\!-+=.:;\"'@/^{}$",
+    "&amp;",
+    "<b>",
+    "](",
+    "```",
+    "1. ",
+    "- ",
+    "&#",
+    "~~",
+    "__",
+]
 WORDS = [
     *("a", "b", "Fieber", "10", "é", "漢", "שלום", "👩🏽‍⚕️", "🇩🇪", "e\u0301", "snake_case"),
     "https://e.org/a_b",
@@ -45,7 +56,9 @@ URLS = [
     "https://e.org/%5B?a=1&amp;b=2",
 ]
 
-texts = st.lists(st.sampled_from([*NASTY, *WORDS, *[" "] * 14]), min_size=1, max_size=6).map("".join)
+texts = st.lists(st.sampled_from([*NASTY, *WORDS, *[" "] * 14]), min_size=1, max_size=6).map(
+    "".join
+)
 anything = texts | st.text(min_size=1)
 code = st.lists(texts, min_size=1, max_size=3).map("\n".join)
 
@@ -91,7 +104,7 @@ ends = st.sampled_from(
 blocks_of_code = st.builds(CodeBlock, code, st.sampled_from(["", "python", "c++"]))
 
 
-def steps(leaves: st.SearchStrategy) -> st.SearchStrategy[list]:
+def steps(leaves: st.SearchStrategy, opens: st.SearchStrategy = opens) -> st.SearchStrategy[list]:
     some = st.one_of(leaves, leaves, opens, opens, st.just(Close()), ends, blocks_of_code)
     return st.lists(some, max_size=14)
 
@@ -186,3 +199,9 @@ ANY = steps(
 
 MARKDOWN = steps(st.builds(Text, texts) | st.builds(Code, texts) | breaks).map(built)
 """Trees of what Markdown can say."""
+
+UNLINKED = steps(
+    st.builds(Text, texts) | st.builds(Code, texts) | breaks,
+    opens.filter(lambda step: step.what is not Link),
+).map(built)
+"""Trees of which nothing has to be told in other words."""

@@ -20,7 +20,7 @@ def sound(text: str) -> str:
     marks mentions with them while it writes.
     """
     if text.isprintable():
-        return _FORBIDDEN.sub("\ufffd", text) if max(text, default="") >= "\ufdd0" else text
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _FORBIDDEN.sub("\ufffd", text)

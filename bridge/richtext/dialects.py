@@ -199,18 +199,23 @@ def fragments(  # noqa: PLR0913 - those of `write`, and the limit
     max_bytes = max(max_bytes, LEAST)
 
     def measure(piece: Rich) -> int:
-        written = write(dialect, piece.plain, piece.html, name=name, pill=pill)
-        return size(written.text) + size(written.html or "")
+        return _size(write(dialect, piece.plain, piece.html, name=name, pill=pill))
+
+    def measure_tree(piece: Document) -> int:
+        if is_formatted(piece):
+            return _size(_write_tree(dialect, piece, name, pill))
+        return measure(rich(piece))
 
     whole = Rich(text, html)
-    if html is not None:
-        if measure(whole) <= max_bytes:
-            return [whole]
-        return [
-            rich(each)
-            for each in fragments_of(_tree(html), max_bytes, lambda piece: measure(rich(piece)))
-        ]
-    return _plain_fragments(whole, max_bytes, measure)
+    if html is None:
+        return _plain_fragments(whole, max_bytes, measure)
+    if measure(whole) <= max_bytes:
+        return [whole]
+    return [rich(each) for each in fragments_of(_tree(html), max_bytes, measure_tree)]
+
+
+def _size(written: Written) -> int:
+    return size(written.text) + size(written.html or "")
 
 
 def _plain_fragments(whole: Rich, max_bytes: int, measure: Callable[[Rich], int]) -> list[Rich]:

@@ -38,6 +38,9 @@ _PARTS: Final = (4, 16)
 """What does not fit by itself is cut to a fourth, then a sixteenth of the limit; then it is made
 bare, and in the end cut into single characters: these fit everywhere."""
 
+_FULL: Final = 0.85
+"""How much of the limit a piece takes at least, if there is more to say."""
+
 _BARE: Final = 3
 _SMALLEST: Final = 4
 _PARAGRAPH: Final = Paragraph(())
@@ -99,37 +102,56 @@ def fragments_of(document: Document, limit: int, measure: Measure) -> Iterator[D
     """Documents that each measure at most `limit` and together say what `document` says."""
     limit = max(limit, LEAST)
     atoms = list(_Atoms(limit).of(document.blocks, ()))
-    at = 0
+    at, expected = 0, 1.0
     while at < len(atoms):
-        end, piece = _fitting(atoms, at, limit, measure)
+        end, piece, length = _fitting(atoms, at, limit, measure, expected)
         if piece is None:
             atoms[at : at + 1] = _smaller(atoms[at], limit)
             continue
         if piece.blocks:
             yield piece
+            expected = max(1.0, length / max(1, sum(atom.least for atom in atoms[at:end])))
         at = end
 
 
 def _fitting(
-    atoms: list[_Atom], at: int, limit: int, measure: Measure
-) -> tuple[int, Document | None]:
-    """As many atoms as fit, cut well; None where the first is too large."""
-    end, taken = at, 0  # of the last atom a space or newline will be left out
-    while end < len(atoms) and (end == at or taken + atoms[end].least <= limit + 1):
-        taken += atoms[end].least
-        end += 1
+    atoms: list[_Atom], at: int, limit: int, measure: Measure, expected: float
+) -> tuple[int, Document | None, int]:
+    """As many atoms as fit, cut well, and their length; no document where the first is too large.
+
+    `expected` is by how much the atoms before grew when they were written: measuring is what takes
+    time, so it is best to guess well.
+    """
+    end = _filled(atoms, at, limit, expected)
+    most = _filled(atoms, at, limit, 1.0)
     while True:
         piece = _built(atoms[at:end])
         length = measure(piece)
-        if length <= limit or (end == at + 1 and atoms[at].tries == _SMALLEST):
-            better = _best_end(atoms, at, end)
-            if better == end:
-                return end, piece
-            end = better
-        elif end == at + 1:
-            return end, None
-        else:
+        if length > limit and end > at + 1:
+            most = end - 1
             end = at + max(1, min(end - at - 1, (end - at) * limit // length))
+        elif length > limit and atoms[at].tries < _SMALLEST:
+            return end, None, length
+        elif length < limit * _FULL and end < most:
+            end = min(most, at + max(end - at + 1, (end - at) * limit // max(1, length)))
+        else:
+            better = _best_end(atoms, at, end)
+            if better < end:
+                piece = _built(atoms[at:better])
+                length = measure(piece)
+            if length <= limit or better == end:
+                return better, piece, length
+            end = most = better  # shorter and yet longer: marks that were left out
+
+
+def _filled(atoms: list[_Atom], at: int, limit: int, expected: float) -> int:
+    """The end of as many atoms as may fit, at least one."""
+    room = limit / expected - atoms[at].least + 1  # a space or newline at the end is left out
+    end = at + 1
+    while end < len(atoms) and atoms[end].least <= room:
+        room -= atoms[end].least
+        end += 1
+    return end
 
 
 def _best_end(atoms: Sequence[_Atom], at: int, end: int) -> int:

@@ -191,7 +191,7 @@ class _Reader:
                 self._runs.append(Run(self._marks, Text(text)))
         else:
             text = _SPACE.sub(" ", text)
-            if text[0] == " " and self._after_space():
+            if text.startswith(" ") and self._after_space():
                 text = text[1:]
             if text:
                 self._runs.append(Run(self._marks, Text(text)))
@@ -345,6 +345,8 @@ class _Reader:
         if len(self._open) >= _MAX_OPEN:
             self._ignored[name] = self._ignored.get(name, 0) + 1
             return
+        if self._code:  # code has no marks in it
+            mark, more = None, None
         self._open.append(_Open(name, mark, self._marks))
         if mark is not None:
             self._marks = with_mark(self._marks, mark)
@@ -462,6 +464,7 @@ class _Reader:
         """Close the innermost block, and the inline tags that opened in it."""
         self._flush()
         frame = self._frames.pop()
+        self._code = 0
         self._depth -= frame.tag not in {"li", "td", "th"}
         if len(self._open) > frame.base:
             self._marks = self._open[frame.base].before

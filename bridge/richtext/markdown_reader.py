@@ -14,11 +14,11 @@ from bridge.richtext.characters import sound
 from bridge.richtext.html_reader import LinkHook, read_hostile
 from bridge.richtext.tree import Document
 
-MAX_MARKDOWN: Final = 200_000
+MAX_MARKDOWN: Final = 100_000
 """Characters; what is longer is read as plain text. No forum's post is that long."""
 
 _MARKED: Final = re.compile(
-    r"[\\`*_~\[<&#|>]|^[ \t]*(?:[-+=]|\d+[.)])|^(?: {4}| {0,3}\t)", re.MULTILINE
+    r"[\\`*_~\[<&#|>]|^[ \t]*(?:[-+=]|\d+[.)])|^(?: {4}| {0,3}\t)|  $", re.MULTILINE
 )
 _MARKDOWN: Final = MarkdownIt("commonmark", {"breaks": True}).enable(["table", "strikethrough"])
 

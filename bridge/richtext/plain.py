@@ -34,6 +34,10 @@ def read(text: str) -> Document:
 class PlainLayout(Layout):
     """Words without marks, but for those that change what is said: struck out, raised, lowered."""
 
+    def paragraph(self, children: tuple[Inline, ...]) -> list[str]:
+        """The lines of a paragraph: no mark of ours minds the end of a line."""
+        return self.line(children).split("\n")
+
     def line(self, inlines: Sequence[Inline]) -> str:
         """What stands on one line."""
         return "".join([self.inline(each) for each in inlines])
