@@ -22,6 +22,11 @@ class Hospital:
         return f"muc.{self.domain}"
 
     @property
+    def uploads(self) -> str:
+        """The domain that takes files."""
+        return f"files.{self.domain}"
+
+    @property
     def component(self) -> str:
         """The domain the bridge may speak for."""
         return f"consilium.{self.domain}"

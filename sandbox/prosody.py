@@ -73,15 +73,18 @@ class Prosody(Process):
 
     @classmethod
     def of(cls, hospitals: Iterable[Hospital], directory: Path, *, more_config: str = "") -> Self:
-        """One server for the XMPP services of all these hospitals."""
+        """One server for the XMPP services of all these hospitals; the first one takes files."""
         hospitals = tuple(hospitals)
-        return cls(
+        server = cls(
             directory,
             hosts=[hospital.domain for hospital in hospitals],
             mucs=[hospital.muc for hospital in hospitals],
             components={each.component: each.component_secret for each in hospitals},
             more_config=more_config,
         )
+        server.uploads = hospitals[0].uploads
+        server.modules += ("vcard_legacy",)
+        return server
 
     @property
     def address(self) -> str:
