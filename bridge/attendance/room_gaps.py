@@ -24,8 +24,9 @@ from bridge.errors import ConsiliumError, StoreError
 from bridge.flow.intake import Intake
 from bridge.flow.relay import Arrival, Unreadable
 from bridge.matrix.raw import JsonObject, text_at
+from bridge.matrix.reading.findings import Said
 from bridge.matrix.timeline import Timeline
-from bridge.model import MATRIX, Message, SubjectChanged
+from bridge.model import MATRIX
 from bridge.portals.service import Portals, Spot
 from bridge.store import messages
 from bridge.store import portals as portal_rows
@@ -237,7 +238,7 @@ class RoomGaps:
         arrivals: list[Arrival] = []
         for raw in await self._sources.opened(list(reversed(missing))):
             found = self._sources.read(raw)
-            if isinstance(found, Message | SubjectChanged | Unreadable):
+            if isinstance(found, Said | Unreadable):
                 arrivals.append(found)
         if arrivals:
             log.info("gap_found", room=room_id, events=len(arrivals))

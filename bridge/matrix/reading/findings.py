@@ -59,18 +59,10 @@ class Unreadable:
     reason: str
 
 
-Carried = (
-    Message
-    | Edited
-    | Deleted
-    | Reacted
-    | Joined
-    | Left
-    | Renamed
-    | SubjectChanged
-    | TitleChanged
-    | PictureChanged
-)
+Said = Message | Edited | Deleted | Reacted | SubjectChanged | TitleChanged | PictureChanged
+"""What stands in a room's timeline for ever, so that it can be carried later as well."""
+
+Carried = Said | Joined | Left | Renamed
 """What goes to other places."""
 
 Conversion = Carried | Told | Ignored | Unreadable
