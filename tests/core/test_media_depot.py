@@ -1,6 +1,7 @@
 """The depot fetches each file once, checks it, lends it out, and keeps within its bounds."""
 
 import asyncio
+import io
 import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from media_stage import OUTSIDE, Host, attached, fetcher
+from PIL import Image
 
 from bridge.contract import Refused, Unreachable
 from bridge.errors import ConfigError
@@ -423,3 +425,55 @@ async def test_what_claims_to_be_a_picture_and_is_none_is_never_sent_uncleaned(
         with pytest.raises(Uncleanable, match="was not passed on"):
             await stage.taken("mxc://a", cleaned=True, **claims)
         assert await stage.taken("mxc://a", **claims)
+
+
+# --- cleaning -----------------------------------------------------------------------------------
+
+
+def photograph(size: tuple[int, int] = (48, 32)) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0110] = "SECRETMODEL"
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+async def test_a_picture_is_fetched_once_and_lent_clean_and_as_it_is(stage: Stage) -> None:
+    content = photograph()
+    stage.archive.files["mxc://a"] = [content]
+    claims = {"kind": MediaKind.IMAGE, "width": 1, "height": 1}
+    copies = await asyncio.gather(
+        *(stage.taken("mxc://a", cleaned, **claims) for cleaned in (True, False, True, True))
+    )
+    assert copies[1] == content
+    assert b"SECRET" in content
+    assert copies[0] == copies[2] == copies[3]
+    assert b"SECRET" not in copies[0]
+    assert stage.archive.asked == ["mxc://a"]
+    assert stage.depot.used == sum(path.stat().st_size for path in stage.files())
+    assert [stat.S_IMODE(path.stat().st_mode) for path in stage.files()] == [0o600, 0o600]
+    async with stage.depot.fetch("a", attached("mxc://a", **claims), cleaned=True) as file:
+        assert (file.width, file.height, file.size) == (32, 48, len(copies[0]))
+
+
+async def test_a_picture_that_can_not_be_cleaned_is_refused_and_leaves_no_part(
+    stage: Stage,
+) -> None:
+    content = photograph()[:-20]
+    stage.archive.files["mxc://a"] = [content]
+    with pytest.raises(Uncleanable):
+        await stage.taken("mxc://a", cleaned=True)
+    assert [path.read_bytes() for path in stage.files()] == [content]
+    assert stage.depot.used == len(content)
+    assert await stage.taken("mxc://a") == content
+
+
+async def test_a_picture_too_large_to_be_shown_is_a_mere_file(stage: Stage) -> None:
+    header = (13).to_bytes(4) + b"IHDR" + (60_000).to_bytes(4) * 2 + b"\x08\0\0\0\0" + bytes(4)
+    bomb = b"\x89PNG\r\n\x1a\n" + header + bytes(4) + b"IDAT" + bytes(8) + b"IEND" + bytes(4)
+    stage.archive.files["mxc://a"] = [bomb]
+    async with stage.depot.fetch(
+        "a", attached("mxc://a", kind=MediaKind.IMAGE, name="a.png"), cleaned=True
+    ) as file:
+        assert (file.kind, file.mime, file.width) == (MediaKind.FILE, "image/png", 60_000)
