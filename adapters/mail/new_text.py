@@ -15,7 +15,7 @@ import quotequail  # type: ignore[import-untyped]
 _MOST_LINES: Final = 1_500
 _LONGEST_LINE: Final = 2_000
 """Texts beyond are not searched: no person writes such, and the search is slow on them."""
-_SIGNATURE: Final = re.compile(r"^-- ?$", re.MULTILINE)
+_SIGNATURE: Final = re.compile(r"^-- $", re.MULTILINE)
 _FOOTER: Final = re.compile(r"^_{20,}[ \t]*$", re.MULTILINE)
 _OF_A_LIST: Final = re.compile(
     r"mailing list|unsubscribe|listinfo|abmelden|afmelden|désabonner", re.IGNORECASE
@@ -79,7 +79,7 @@ def _without_quotations(text: str) -> Cut:
     above, below = found.get("text_top", ""), _without_signature(found.get("text_bottom", ""))
     if any(line.startswith(">") for line in below.split("\n")) and below.strip():
         return Cut(text)  # answers between quotations: each makes sense only with the others
-    if found["type"] == "quoted":
+    if found["type"] == "quote":
         above = _without_introduction(above)
     new = "\n\n".join(part for part in (above, below) if part.strip())
     return Cut(new, quoted=True) if new else Cut(text)
