@@ -74,8 +74,9 @@ class Chaos:
         return means[fault]
 
     async def _lock_for_long(self, seconds: float) -> None:
-        """Longer than the bridge waits for it, which therefore must not be killed meanwhile."""
+        """Longer than the bridge waits for it, which has to run, and not to be killed meanwhile."""
         async with self._alive:
+            await self._ward.subject.bridge.until_ready()
             await _lock(self._ward.database, seconds)
 
     async def _restart_postgres(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ class Setting:
     kills: int = 33
     rounds: int = 5
     long_locks: int = 1
-    patience: float = 420.0
+    patience: float = 900.0
     postgresql: bool = False
     dead_network: bool = False
     warm: bool = False
