@@ -85,7 +85,7 @@ class Delivering:
             ConfigError: the folder for files can't be used.
         """
         names = outlets.names
-        files = await Carriage.make(loaded, outlets.media, stack)
+        files = await Carriage.make(loaded, outlets.media, database, stack)
         tools = Tools(
             outlets.by_network.get,
             Relating(database, recorder, names),

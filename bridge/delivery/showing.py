@@ -48,8 +48,14 @@ class Files(Protocol):
         """
         ...
 
-    def link(self, attachment: Attachment, origin: Place) -> str | None:
-        """A URL where anyone can fetch it for a while, None where the bridge has none."""
+    def link(self, attachment: Attachment, message_id: int, number: int) -> str | None:
+        """A URL where anyone can fetch it for a while, None where the bridge has none.
+
+        Args:
+            attachment: as its network told it.
+            message_id: the message it goes with.
+            number: which of that message's files it is, from 0.
+        """
         ...
 
 
@@ -90,13 +96,7 @@ class Showing:
             raise Unreachable(f"{self._network_name} is not in the configuration.")
         can = outlet.capabilities(self._place.id)
         relations = await self._relations(duty, own_names=can.own_names)
-        origin = duty.event.place
-        stage = Stage(
-            self._place,
-            can,
-            self._tools.network_names,
-            lambda attachment: self._tools.files.link(attachment, origin),
-        )
+        stage = Stage(self._place, can, self._tools.network_names, self._linking(duty))
         key = delivery_key(duty.event, duty.message_id, self._place)
         refused: Refused | None = None
         for number, outgoing in enumerate(
@@ -107,6 +107,10 @@ class Showing:
             refused = await self._with_file(outlet, outgoing, duty) or refused
         if refused is not None:
             raise refused
+
+    def _linking(self, duty: Duty) -> Callable[[Attachment], str | None]:
+        files = duty.event.attachments if isinstance(duty.event, Message) else ()
+        return lambda file: self._tools.files.link(file, duty.message_id, files.index(file))
 
     async def _relations(self, duty: Duty, *, own_names: bool) -> Relations:
         try:

@@ -167,7 +167,7 @@ class Files:
             raise self.fault
         yield self.here[attachment.source]
 
-    def link(self, attachment: Attachment, origin: Place) -> str | None:
+    def link(self, attachment: Attachment, message_id: int, number: int) -> str | None:
         return self.links.get(attachment.source)
 
 
