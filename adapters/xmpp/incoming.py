@@ -194,8 +194,13 @@ def read_message(stanza: Element, room: str, nick: str) -> Said:
     return Said(
         nick, stanza.get("id"), found.get(_ORIGIN), found.get(_STANZA), found.get(_OCCUPANT),
         found.get(_USER), body or None, subject, delay,
-        thread=found.get(_THREAD), parts=tuple(parts),
+        thread=found.get(_THREAD), parts=_kept(parts, body) if parts else (),
     )  # fmt: skip
+
+
+def _kept(parts: list[tuple[Part, Element]], body: str | None) -> tuple[tuple[Part, Element], ...]:
+    """All of them; but whoever says something writes no more."""
+    return tuple(each for each in parts if not body or each[0] is not Part.STATE)
 
 
 def read_archived(result: Element, room: str) -> Said | None:

@@ -82,7 +82,6 @@ class Meaning:
 
     def _message(self, said: Said, name: str, time: datetime, mark: str = "") -> Message | None:
         naming, author = self._naming, self._author(said)
-        naming.witness(said, name)
         files = attachments.read(said) if said.parts else ()
         body, quotation_cut = self._words(said, has_files=bool(files))
         if files:
@@ -151,6 +150,8 @@ class Meaning:
         return xhtml.read(said, quotation_cut=quotation_cut)
 
     def _mentions(self, said: Said, text: str) -> tuple[Mention, ...]:
+        if not said.parts and not mentions.may_call(text):
+            return ()
         return mentions.read(said, self._place.id, text, self._scene.who, self._nicks())
 
     def _nicks(self) -> Iterator[str]:

@@ -18,6 +18,12 @@ Who = Callable[[str], Author | None]
 """The person who has a nick now."""
 
 
+def may_call(text: str) -> bool:
+    """Whether anyone could be called in it; quickly, since mostly nobody is."""
+    start = text[: LONGEST + 1]
+    return ":" in start or "," in start or "@" in text
+
+
 def read(said: Said, room: str, text: str, who: Who, nicks: Iterable[str]) -> tuple[Mention, ...]:
     """Who is called, each once.
 

@@ -45,13 +45,16 @@ class Naming:
         return colleague_id(said.nick, trusted, None)
 
     def aliases(self, said: Said, name: str) -> tuple[str, ...]:
-        """What else events may call it."""
-        given = given_names(said)
-        proof = self._people.proof(said)
-        scoped = [] if proof is None else [f"{proof}/{each}" for each in given]
+        """What else events may call it. Where nothing proves who said it, note who is there under
+        this nick: that may be all there is to tell, later, whose it is.
+        """
+        given, proof = given_names(said), self._people.proof(said)
+        if proof is None:
+            self._witness(said, given, name)
+        scoped = () if proof is None else tuple(f"{proof}/{each}" for each in given)
         if not self.trusts_stanza_ids:
-            scoped += [_ANYONES + each for each in given]
-        return tuple(each for each in scoped if each != name)
+            scoped += tuple(_ANYONES + each for each in given)
+        return scoped if name not in scoped else tuple(each for each in scoped if each != name)
 
     def aliases_of_own(self, key: str) -> tuple[str, ...]:
         """What else events may call a copy that was sent with this key."""
@@ -63,14 +66,11 @@ class Naming:
 
     # --- who may change what
 
-    def witness(self, said: Said, name: str) -> None:
-        """Note who said this: it may be all there is to tell, later, whose it is."""
-        if self._people.proof(said) is not None:
-            return
+    def _witness(self, said: Said, given: Collection[str], name: str) -> None:
         stay = self._people.stay(said)
         if stay is not None:
-            for given in given_names(said):
-                self._witnessed[stay, given] = name
+            for each in given:
+                self._witnessed[stay, each] = name
             while len(self._witnessed) > _WITNESSED:
                 self._witnessed.popitem(last=False)
 
@@ -118,4 +118,7 @@ class Naming:
 
 def given_names(said: Said) -> Collection[str]:
     """What its sender has called it."""
-    return {name for name in (said.id, said.origin_id) if name}
+    id_, origin_id = said.id, said.origin_id
+    if not id_ or not origin_id or id_ == origin_id:
+        return (id_ or origin_id,) if id_ or origin_id else ()  # type: ignore[return-value]
+    return (id_, origin_id)
