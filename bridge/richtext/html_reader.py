@@ -11,6 +11,18 @@ from typing import Final
 
 from bridge.richtext import css
 from bridge.richtext.html_frames import Frame, ListFrame, QuoteFrame, TableFrame
+from bridge.richtext.html_tags import (
+    CODE,
+    DROPPED,
+    FRAMES,
+    HEADINGS,
+    LINES,
+    MARKS,
+    PARAGRAPHS,
+    VOID,
+    is_hidden,
+    start_number,
+)
 from bridge.richtext.html_tokens import Tag, attributes_of, tokens
 from bridge.richtext.links import safe_url
 from bridge.richtext.normal import blocks_of, code_block, heading, on_one_line
@@ -30,90 +42,14 @@ from bridge.richtext.tree import (
     Bold,
     Code,
     Document,
-    Italic,
     Mention,
     Rule,
-    Strike,
-    Subscript,
-    Superscript,
     Text,
-    Underline,
 )
 
 LinkHook = Callable[[str, str], Mention | None]
 """Given the URL and the words of a link: whom it mentions, None where it is just a link."""
 
-_MARKS: Final[dict[str, Mark]] = {
-    **dict.fromkeys(("b", "strong"), Bold),
-    **dict.fromkeys(("i", "em", "cite", "dfn", "var"), Italic),
-    **dict.fromkeys(("s", "strike", "del"), Strike),
-    **dict.fromkeys(("u", "ins"), Underline),
-    "sup": Superscript,
-    "sub": Subscript,
-}
-_CODE: Final = frozenset({"code", "tt", "kbd", "samp"})
-_HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
-_PARAGRAPHS: Final = frozenset({"p", "summary", "caption", "figcaption", "dl", "fieldset"})
-_LINES: Final = frozenset(
-    {
-        "div",
-        "section",
-        "article",
-        "header",
-        "footer",
-        "center",
-        "address",
-        "aside",
-        "nav",
-        "main",
-        "figure",
-        "form",
-        "dt",
-        "dd",
-        "details",
-        "hgroup",
-        "legend",
-        "body",
-    }
-)
-_FRAMES: Final = frozenset({"blockquote", "ul", "ol", "menu", "dir", "li", "table", "td", "th"})
-_DROPPED: Final = frozenset(
-    {
-        "mx-reply",
-        "head",
-        "template",
-        "object",
-        "svg",
-        "math",
-        "select",
-        "canvas",
-        "audio",
-        "video",
-        "datalist",
-        "map",
-        "applet",
-        "textarea",
-        "button",
-    }
-)
-_VOID: Final = frozenset(
-    {
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-    }
-)
 _SPACE: Final = re.compile(r"[\t\n\f\r ]+")
 _MAX_OPEN: Final = 32
 """Inline tags open at once; what is deeper has no effect."""
@@ -218,27 +154,27 @@ class _Reader:
 
     def _start(self, tag: Tag) -> None:  # noqa: C901 - one line for each kind of tag
         name = tag.name
-        if self._block_of_code is not None and name not in _DROPPED:
+        if self._block_of_code is not None and name not in DROPPED:
             self._start_in_code_block(tag)
         elif name == "br":
             self._runs.append(Run(self._marks, BREAK))
-        elif name in _MARKS and not tag.attributes:
-            self._push(name, _MARKS[name])
-        elif name in _VOID:
+        elif name in MARKS and not tag.attributes:
+            self._push(name, MARKS[name])
+        elif name in VOID:
             self._void(tag)
-        elif name in _DROPPED or (tag.attributes and not self._trusted and _is_hidden(tag)):
+        elif name in DROPPED or (tag.attributes and not self._trusted and is_hidden(tag)):
             if not tag.closes_itself:
                 self._dropping, self._dropped_inside = name, 0
-        elif name in _CODE:
+        elif name in CODE:
             self._code += 1
-        elif name in _FRAMES:
+        elif name in FRAMES:
             self._start_frame(tag)
         elif name == "pre":
             self._flush()
             self._block_of_code, self._language = [], ""
-        elif name in _HEADINGS:
+        elif name in HEADINGS:
             self._flush()
-            self._heading = _HEADINGS[name]
+            self._heading = HEADINGS[name]
         elif name == "tr":
             self._start_row()
         elif not tag.closes_itself:
@@ -248,11 +184,11 @@ class _Reader:
         if self._block_of_code is not None:
             if name == "pre":
                 self._end_code_block()
-        elif name in _CODE:
+        elif name in CODE:
             self._code = max(0, self._code - 1)
-        elif name in _FRAMES:
+        elif name in FRAMES:
             self._end_frame(name)
-        elif name in _HEADINGS:
+        elif name in HEADINGS:
             self._flush()
             self._heading = 0
         elif name == "br":
@@ -279,7 +215,7 @@ class _Reader:
         elif tag.name == "img":
             attributes = attributes_of(tag)
             alt = attributes.get("alt", "") or attributes.get("title", "")
-            if alt and not _is_hidden(tag):
+            if alt and not is_hidden(tag):
                 self._text(on_one_line(alt[:_MAX_ALT]))
         elif tag.name == "input" and attributes_of(tag).get("type", "").lower() == "checkbox":
             self._text("[x] " if "checked" in attributes_of(tag) else "[ ] ")
@@ -304,13 +240,13 @@ class _Reader:
 
     def _start_inline(self, tag: Tag) -> None:
         name = tag.name
-        if name in _PARAGRAPHS:
+        if name in PARAGRAPHS:
             self._flush()
             if name == "p":
                 self._close_open("p")
-        elif name in _LINES:
+        elif name in LINES:
             self._end_line()
-        mark = _MARKS.get(name)
+        mark = MARKS.get(name)
         attributes = attributes_of(tag) if tag.attributes else {}
         more: list[Mark] = []
         if name == "a":
@@ -356,9 +292,9 @@ class _Reader:
     def _end_inline(self, name: str) -> None:
         if name == "q":
             self._text("”")
-        elif name in _PARAGRAPHS:
+        elif name in PARAGRAPHS:
             self._flush()
-        elif name in _LINES:
+        elif name in LINES:
             self._end_line()
         if self._ignored.get(name):
             self._ignored[name] -= 1
@@ -427,7 +363,7 @@ class _Reader:
         elif name == "table":
             self._push_frame(TableFrame(name, len(self._open), trusted=self._trusted))
         else:
-            start = _start_number(tag) if name == "ol" else None
+            start = start_number(tag) if name == "ol" else None
             self._push_frame(ListFrame(name, len(self._open), start))
 
     def _push_frame(self, frame: Frame) -> None:
@@ -471,18 +407,3 @@ class _Reader:
             del self._open[frame.base :]
         self._frames[-1].take(frame)
         return frame.tag
-
-
-def _start_number(tag: Tag) -> int:
-    value = attributes_of(tag).get("start", "") if tag.attributes else ""
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 1
-
-
-def _is_hidden(tag: Tag) -> bool:
-    """Whether a tag says that nobody is to see it; a pixel-sized image is for tracking."""
-    attributes = attributes_of(tag)
-    if "hidden" in attributes or css.hides(css.declarations(attributes.get("style", ""))):
-        return True
-    return tag.name == "img" and bool(
-        {attributes.get("width", ""), attributes.get("height", "")} & {"0", "1", "0px", "1px"}
-    )

@@ -1,6 +1,7 @@
 """Long texts in pieces: each fits, none is cut where it hurts, and nothing is lost."""
 
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_every_piece_of_a_tree_fits_and_no_word_is_lost(dialect, document, limit
     pieces = fragments(dialect, whole.plain, whole.html, limit)
     assert all(length(dialect, piece) <= limit for piece in pieces)
     said = "\n".join(piece.plain for piece in pieces)
-    assert says(said, bare_words(document.blocks))
+    assert Counter(letters(bare_words(document.blocks))) <= Counter(letters(said))
 
 
 def bare_words(blocks) -> str:
