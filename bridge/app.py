@@ -169,7 +169,8 @@ class _Parts:
             capabilities=outlets.capabilities,
             board=board,
         )
-        rooms = Rooms(bot, ids, helpdesk.chats.welcome)
+        encrypts = config.encryption.mode.encrypts_new_rooms
+        rooms = Rooms(bot, ids, helpdesk.chats.welcome, encrypted=encrypts)
         homeserver = Homeserver(config, bot)
         avatars = Avatars(bot, _pictures(loaded), StoredAvatars(database))
         catching_up = CatchingUp.make(loaded, database, portals, names)
@@ -197,7 +198,9 @@ class _Parts:
             )
             for each in loaded.networks.values()
         }
-        outlets.by_network.update(networks)
+        outlets.by_network.update(
+            networks if encryption is None else encryption.gated(networks, names, config)
+        )
         groups = Groups(database, networks, names, catching_up.limits)
         transactions = Transactions(
             Converter(ids, helpdesk.hearing, side.ghosts.behind),
@@ -214,8 +217,11 @@ class _Parts:
         room_gaps = catching_up.room_gaps(bot, ids, transactions, intake, encryption)
         portal_rooms.watch(room_gaps.look)
         doors = console.doors(portal_rooms.ready)
-        sink = transactions if encryption is None else await encryption.before(transactions)
-        server = AppserviceServer(config.appservice, sink, doors)
+        if encryption is None:
+            server = AppserviceServer(config.appservice, transactions, doors)
+        else:
+            arrivals = await encryption.before(transactions, portals.is_portal)
+            server = AppserviceServer(config.appservice, arrivals, doors, encryption.keys)
         board.watch(lanes.wake)
         return cls(
             database, board, portals, delivering, side, networks, groups, portal_rooms,

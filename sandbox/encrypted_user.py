@@ -17,6 +17,7 @@ from nio import (  # type: ignore[import-untyped]
     UploadResponse,
 )
 from nio.crypto import decrypt_attachment  # type: ignore[import-untyped]
+from nio.event_builders import ToDeviceMessage  # type: ignore[import-untyped]
 
 from sandbox.journal import Journal
 
@@ -41,6 +42,7 @@ class Seen:
     content: dict[str, Any] = field(repr=False)
     encrypted: bool
     device: str = ""
+    session: str = ""
 
     @property
     def body(self) -> str:
@@ -62,6 +64,7 @@ class EncryptedUser:
             homeserver_url, user_id, device_id=device_id, store_path=str(directory), config=config
         )
         self._locked: list[tuple[str, MegolmEvent]] = []
+        self._first_keys: dict[str, str] = {}
         self._stepped = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
 
@@ -147,6 +150,37 @@ class EncryptedUser:
         if not isinstance(answer, RoomSendResponse):
             raise EncryptedUserError(str(answer))
         return str(answer.event_id)
+
+    async def send_without_key(self, room: str, body: str) -> None:
+        """Say something by a new session whose key nobody is given, as when its sending fails."""
+        olm = self._client.olm
+        olm.create_outbound_group_session(room)
+        session = olm.outbound_group_sessions[room]
+        self._first_keys[session.id] = session.session_key
+        session.mark_as_shared()
+        await self.send_text(room, body)
+
+    async def give_key(self, room: str) -> None:
+        """Give the key of the present session to everybody, from its beginning on."""
+        olm = self._client.olm
+        session = olm.outbound_group_sessions[room]
+        await self._client.keys_claim(olm.get_missing_sessions(list(self.members(room))))
+        for user_id in self.members(room):
+            for device in self._client.device_store.active_user_devices(user_id):
+                channel = olm.session_store.get(device.curve25519)
+                if channel is None or device.id == self._client.device_id:
+                    continue
+                content = {
+                    "algorithm": "m.megolm.v1.aes-sha2",
+                    "room_id": room,
+                    "session_id": session.id,
+                    "session_key": self._first_keys[session.id],
+                }
+                sealed = olm._olm_encrypt(  # noqa: SLF001 -- nio never gives a key late
+                    channel, device, "m.room_key", content
+                )
+                message = ToDeviceMessage("m.room.encrypted", user_id, device.id, sealed)
+                await self._client.to_device(message)
 
     async def edit(self, room: str, event_id: str, body: str) -> str:
         """Change what was said."""
@@ -264,6 +298,7 @@ class EncryptedUser:
                 source.get("content", {}),
                 bool(getattr(event, "decrypted", False)),
                 device,
+                getattr(event, "session_id", None) or "",
             )
         )
 

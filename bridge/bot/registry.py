@@ -6,6 +6,7 @@ from typing import Final
 
 from bridge.bot.command import Command, Manual
 from bridge.bot.commands.capabilities import Abilities
+from bridge.bot.commands.confirm import Confirm
 from bridge.bot.commands.direction import Redirect
 from bridge.bot.commands.help import Help
 from bridge.bot.commands.link import MakeLink
@@ -23,7 +24,7 @@ from bridge.store.database import Database
 
 MANUALS: Final[Mapping[str, Manual]] = {
     kind.manual.name: kind.manual
-    for kind in (Help, Status, Links, Abilities, Retry, MakeLink, Unlink, Redirect)
+    for kind in (Help, Status, Links, Abilities, Retry, MakeLink, Unlink, Redirect, Confirm)
 }
 """What people read about each command, in the order in which they are listed."""
 
@@ -55,5 +56,6 @@ def make_commands(tools: Tools) -> Mapping[str, Command]:
         MakeLink(portals, networks, tools.rooms, prefix),
         Unlink(portals, networks, prefix),
         Redirect(portals, networks, prefix),
+        Confirm(tools.database, networks),
     )
     return {command.manual.name: command for command in commands}

@@ -22,6 +22,11 @@ class Mode(StrEnum):
         """Whether the bridge encrypts at all."""
         return self is not Mode.OFF
 
+    @property
+    def encrypts_new_rooms(self) -> bool:
+        """Whether rooms that the bridge makes are encrypted."""
+        return self in {Mode.DEFAULT, Mode.REQUIRE}
+
 
 class KeySource(StrEnum):
     """How the homeserver hands over what was sent to the bot's device."""

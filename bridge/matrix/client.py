@@ -42,6 +42,16 @@ class Seal(Protocol):
         """
         ...
 
+    async def encrypts(self, room_id: str) -> bool:
+        """Whether what is sent to a room is encrypted, and so has to be its files.
+
+        Raises:
+            Denied: the bot may not see.
+            Refused: the room is encrypted in a way that nobody knows.
+            Unreachable: it can't be told now.
+        """
+        ...
+
 
 class ActingClient(AsyncClient):  # type: ignore[misc]
     """matrix-nio's client, acting as one user of the application service.

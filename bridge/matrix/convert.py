@@ -7,6 +7,7 @@ https://spec.matrix.org/v1.19/client-server-api/#room-event-format.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from bridge.matrix.encryption.trust import NOT_READ
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.hearing import Hearing
 from bridge.matrix.raw import JsonObject, object_at, text_at
@@ -149,7 +150,8 @@ class Converter:
 def _encrypted(head: Head, raw: JsonObject, _content: JsonObject) -> Conversion:
     if is_redacted(raw):
         return Ignored(Why.REDACTED)
-    return head.unreadable("it is encrypted, and the bridge can't read encrypted rooms")
+    reason = text_at(raw, NOT_READ)
+    return head.unreadable(reason or "it is encrypted, and the bridge can't read encrypted rooms")
 
 
 def _poll_ended(head: Head, raw: JsonObject, content: JsonObject) -> Conversion:

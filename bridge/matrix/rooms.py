@@ -14,6 +14,7 @@ from bridge.model import MATRIX, Author
 
 log = structlog.get_logger(__name__)
 
+_MEGOLM: Final = "m.megolm.v1.aes-sha2"
 _NO_PORTAL: Final = (
     "This room is not connected to anything. Whoever runs the bridge can add it to its"
     " configuration; then invite me again."
@@ -35,12 +36,21 @@ class Rooms:
         bot: the bot's client.
         ids: tells who is a ghost.
         welcome: whether to follow someone's invitation to a room that is no portal.
+        encrypted: whether rooms that are made are encrypted.
     """
 
-    def __init__(self, bot: ActingClient, ids: GhostIds, welcome: Welcome | None = None) -> None:
+    def __init__(
+        self,
+        bot: ActingClient,
+        ids: GhostIds,
+        welcome: Welcome | None = None,
+        *,
+        encrypted: bool = False,
+    ) -> None:
         self._bot = bot
         self._ids = ids
         self._welcome = welcome
+        self._encrypted = encrypted
 
     @property
     def bot_id(self) -> str:
@@ -172,7 +182,9 @@ class Rooms:
 
     async def _create(self, alias: str, local: str) -> str:
         try:
-            answer = await self._bot.call("POST", path_of("createRoom"), _new_room(local))
+            answer = await self._bot.call(
+                "POST", path_of("createRoom"), _new_room(local, encrypted=self._encrypted)
+            )
         except Denied as error:
             if error.errcode == "M_ROOM_IN_USE" and (found := await self._look_up(alias)):
                 return found
@@ -188,13 +200,15 @@ class Rooms:
         return room_id
 
 
-def _new_room(local: str) -> JsonObject:
+def _new_room(local: str, *, encrypted: bool) -> JsonObject:
     """https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom."""
     state: list[dict[str, Any]] = [
         {"type": "m.room.join_rules", "content": {"join_rule": "public"}},
         {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}},
         {"type": "m.room.guest_access", "content": {"guest_access": "forbidden"}},
     ]
+    if encrypted:
+        state.append({"type": "m.room.encryption", "content": {"algorithm": _MEGOLM}})
     return {
         "preset": "private_chat",
         "visibility": "private",

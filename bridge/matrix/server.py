@@ -55,6 +55,12 @@ class TransactionSink(Protocol):
         ...
 
 
+Keys = Callable[[str, JsonObject], Awaitable[None]]
+"""Takes a transaction's name and its body, of any shape, for what else it holds; on disk when it
+returns. Raises what `TransactionSink.accept` does.
+"""
+
+
 class _MatrixError(Exception):
     """An answer other than 2xx, https://spec.matrix.org/v1.19/client-server-api/#standard-error-response."""
 
@@ -71,6 +77,7 @@ class AppserviceServer:
         appservice: where to listen, and the hs_token.
         sink: where transactions go.
         doors: further routes, for those who watch the bridge. Anyone may come in by them.
+        keys: takes what a transaction holds for encryption, before its events.
     """
 
     def __init__(
@@ -78,11 +85,13 @@ class AppserviceServer:
         appservice: AppService,
         sink: TransactionSink,
         doors: Sequence[web.RouteDef] = (),
+        keys: Keys | None = None,
     ) -> None:
         self._appservice = appservice
         self._token = appservice.hs_token.get_secret_value().encode()
         self._sink = sink
         self._doors = doors
+        self._keys = keys
         self._numbers = TransactionNumbers()
         self._runner: web.AppRunner | None = None
 
@@ -186,6 +195,8 @@ class AppserviceServer:
             log.warning("transaction_left_behind", noticed_at=txn_id)
             raise _MatrixError(503, "M_UNKNOWN", "One before it has not come yet; repeat it then.")
         ephemeral = body.get("ephemeral", body.get("de.sorunome.msc2409.ephemeral"))
+        if self._keys is not None:
+            await self._keys(txn_id, body)
         await self._sink.accept(
             txn_id, _objects(events, txn_id, "events"), _objects(ephemeral, txn_id, "ephemeral")
         )

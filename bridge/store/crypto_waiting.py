@@ -92,6 +92,12 @@ def held(connection: Connection, room_id: str) -> list[WaitingRow]:
     return _rows(connection.execute(query.order_by(_column.id)))
 
 
+def late_rooms(connection: Connection) -> list[str]:
+    """The rooms in which keys are late."""
+    query = select(_column.room_id).where(_column.state == int(WaitingState.LATE)).distinct()
+    return list(connection.scalars(query))
+
+
 def late(connection: Connection, room_id: str, session_id: str | None = None) -> list[WaitingRow]:
     """What waits in a room for a key that is late, in order."""
     query = _ALL.where(_column.room_id == room_id, _column.state == int(WaitingState.LATE))

@@ -45,6 +45,10 @@ class Ward:
         )
         return found.nick
 
+    def heard_so_far(self) -> list[str]:
+        """What the group has heard."""
+        return [seen.body for seen in self.colleague.messages if seen.room == self.group]
+
     async def device(self, user_id: str, device_id: str) -> EncryptedUser:
         """A device of somebody, logged in anew."""
         path = self.directory / f"{user_id[1:].replace(':', '_')}-{device_id}"
@@ -67,6 +71,7 @@ async def ward_of(
     encryption: Mapping[str, Any],
     *,
     encrypted: bool = True,
+    confirmed: bool = True,
 ) -> AsyncIterator[Ward]:
     """A ward with one doctor and one colleague, bridged."""
     user_id = await doctor_of(site, "Dr. Nio")
@@ -77,7 +82,15 @@ async def ward_of(
         colleague, group = await wards.new(HOSPITAL_A), wards.new_room(HOSPITAL_A)
         await colleague.create_room(group, CHIARA)
         plain = site.bridge({room: [(HOSPITAL_A.network, group, "both")]})
-        config = replace(plain.config, more={**plain.config.more, "encryption": dict(encryption)})
+        link = {"network": HOSPITAL_A.network, "group": group, "direction": "both"}
+        if confirmed:
+            link["encryption"] = "confirmed"
+        more = {
+            "encryption": dict(encryption),
+            "portals": [{"room": room, "links": [link]}],
+            "permissions": {user_id: "admin"},
+        }
+        config = replace(plain.config, more={**plain.config.more, **more})
         bridge = Bridge(site.directory, config)
         ward = Ward(site, bridge, doctor, colleague, room, group, directory)
         try:

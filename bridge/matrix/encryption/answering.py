@@ -69,12 +69,12 @@ class Answering:
         key = _given_before(orjson.loads(self._vault.open(sealed)), (sender, device_id))
         room = self._rooms.known(room_id)
         if key is None or room is None or sender not in await self._rooms.members(room):
-            log.warning("room_key_refused", room=room_id, user_id=sender, device=device_id)
+            log.info("room_key_refused", room=room_id, user_id=sender, device=device_id)
             return
         await self._devices.refresh([sender])
         device = self._devices.one(sender, device_id)
         if device is None or not device.olm or not self._recipients.may(device):
-            log.warning("room_key_refused", room=room_id, user_id=sender, device=device_id)
+            log.info("room_key_refused", room=room_id, user_id=sender, device=device_id)
             return
         await self._claims.begin([device])
         if not self._pairwise.knows(device.curve_key):

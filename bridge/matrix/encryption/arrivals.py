@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 HOLD_MS: Final = 3_000
 _RETRY_SECONDS: Final = 5.0
+_NOT_ENCRYPTED: Final = "the room is not encrypted, and the bridge's configuration requires that"
 _SAID: Final = frozenset({"m.room.message", "m.sticker"})
 
 Late = Callable[[str, Sequence[WaitingRow]], None]
@@ -56,21 +57,24 @@ class Arrivals:
         rooms: told of what happens in rooms.
         owns: tells whether a user is the bot or a ghost.
         database: keeps what waits.
+        must_be_encrypted: tells of which rooms nothing is taken unless they are encrypted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that comes in passes by here
         self,
         inner: TransactionSink,
         unsealing: Unsealing,
         rooms: EncryptedRooms,
         owns: Callable[[str], bool],
         database: Database,
+        must_be_encrypted: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._inner = inner
         self._unsealing = unsealing
         self._rooms = rooms
         self._owns = owns
         self._database = database
+        self._must_be_encrypted = must_be_encrypted
         self._turn = asyncio.Lock()
         self._held: dict[str, float] = {}
         self._late: set[tuple[str, str]] = set()
@@ -148,9 +152,7 @@ class Arrivals:
     async def _open(self, raw: JsonObject) -> JsonObject | Locked:
         """The event to hand on."""
         if not is_encrypted(raw):
-            if raw.get("type") in _SAID and self._rooms.known(text_at(raw, "room_id")):
-                return {**raw, TRUST: Trust.CLEAR}
-            return raw
+            return self._in_clear(raw) if raw.get("type") in _SAID else raw
         if self._owns(text_at(raw, "sender")):
             return raw
         match await self._unsealing.open(raw):
@@ -166,6 +168,14 @@ class Arrivals:
                     reason=reason,
                 )
                 return {**raw, NOT_READ: reason}
+
+    def _in_clear(self, raw: JsonObject) -> JsonObject:
+        room_id = text_at(raw, "room_id")
+        if self._rooms.known(room_id) is not None:
+            return {**raw, TRUST: Trust.CLEAR}
+        if self._must_be_encrypted(room_id) and not self._owns(text_at(raw, "sender")):
+            return {**raw, "type": "m.room.encrypted", "content": {}, NOT_READ: _NOT_ENCRYPTED}
+        return raw
 
     async def open_past(self, events: Sequence[JsonObject]) -> list[JsonObject]:
         """What was found in a room's past, decrypted; what can't be waits for its key.

@@ -50,6 +50,12 @@ class News:
     fallback_unused: bool | None = None
     since: str = ""
 
+    @property
+    def wants_keys(self) -> bool:
+        """Whether keys of the bot's device are used up."""
+        few = self.one_time_keys is not None and self.one_time_keys < _LOW
+        return few or self.fallback_unused is False
+
 
 class Correspondent(Protocol):
     """Acts on what devices send beside keys."""

@@ -19,6 +19,7 @@ from bridge.matrix.encryption.account import MEGOLM, Account
 from bridge.matrix.encryption.answering import Answering
 from bridge.matrix.encryption.claims import Claims
 from bridge.matrix.encryption.devices import Devices
+from bridge.matrix.encryption.feed import Feed, News
 from bridge.matrix.encryption.ledger import Ledger
 from bridge.matrix.encryption.pairwise import Letter, Pairwise
 from bridge.matrix.encryption.personas import Personas
@@ -120,6 +121,10 @@ class Mending:
         """The code that a sender gave for not giving a key, None if none was given."""
         found = self._withheld.get((room_id, session_id))
         return found[1] if found is not None and found[0] == sender else None
+
+    def top_up(self, feed: Feed, news: News) -> None:
+        """Have the bot's device's keys at the homeserver renewed, as news have it."""
+        self._later(lambda: feed.top_up(news))
 
     # --- what is late --------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class Sealing:
         rooms: tells which are encrypted.
         sharing: has sessions ready.
         personas: tell the devices.
-        mode: whether other rooms are spoken in.
+        mode: whether other rooms are spoken in. The bot may there, for it repeats nothing.
     """
 
     def __init__(
@@ -54,6 +54,11 @@ class Sealing:
         """From now on the homeserver knows the bot's device."""
         self._ready.set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the homeserver knows the bot's device by now."""
+        return self._ready.is_set()
+
     async def seal(
         self, sender: str, room_id: str, event_type: str, content: JsonObject
     ) -> tuple[str, JsonObject]:
@@ -68,7 +73,7 @@ class Sealing:
             return event_type, content
         room = await self._rooms.find(room_id)
         if room is None:
-            if self._mode is Mode.REQUIRE:
+            if self._mode is Mode.REQUIRE and sender != self._account.bot.user_id:
                 raise Refused(
                     "The room is not encrypted, and the bridge's configuration requires that.",
                     "Turn on encryption in the room's settings, under Security & privacy.",
@@ -93,6 +98,10 @@ class Sealing:
             if kept in content:
                 sealed[kept] = content[kept]
         return "m.room.encrypted", sealed
+
+    async def encrypts(self, room_id: str) -> bool:
+        """Whether what is sent to a room is encrypted; see `client.Seal.encrypts`."""
+        return await self._rooms.find(room_id) is not None
 
     async def _until_ready(self) -> None:
         try:

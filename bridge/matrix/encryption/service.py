@@ -1,7 +1,8 @@
 """Puts the parts of encryption together, in the order in which they need each other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -10,6 +11,8 @@ import structlog
 
 from bridge.config.encryption import DeviceRule, KeySource, Mode
 from bridge.config.encryption import Encryption as Settings
+from bridge.config.schema import Config
+from bridge.contract import Network, Outlet
 from bridge.errors import ConsiliumError, HomeserverError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.encryption.answering import Answering
@@ -19,24 +22,29 @@ from bridge.matrix.encryption.devices import Devices
 from bridge.matrix.encryption.establish import Establishing
 from bridge.matrix.encryption.feed import Feed
 from bridge.matrix.encryption.foundation import Foundation, found, wrong_key
+from bridge.matrix.encryption.gate import Confirmations, GatedOutlet
 from bridge.matrix.encryption.inbound import GroupSessions
 from bridge.matrix.encryption.mending import Mending
 from bridge.matrix.encryption.pairwise import Pairwise
 from bridge.matrix.encryption.personas import Personas
+from bridge.matrix.encryption.pushed import pushed_news
 from bridge.matrix.encryption.rooms import EncryptedRooms
 from bridge.matrix.encryption.seal import Sealing
 from bridge.matrix.encryption.sharing import Recipients, Sharing
 from bridge.matrix.encryption.syncing import Syncing
+from bridge.matrix.encryption.telling import Telling
 from bridge.matrix.encryption.unseal import Unsealing
 from bridge.matrix.encryption.vault import WrongKeyError
+from bridge.matrix.notices import MatrixNotices
 from bridge.matrix.raw import JsonObject
-from bridge.matrix.server import TransactionSink
+from bridge.matrix.server import Keys, TransactionSink
 from bridge.store import crypto_devices, crypto_sessions
 from bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 15.0
+_PUSHED_HELD: Final = 100
 
 
 @dataclass(slots=True)
@@ -54,8 +62,10 @@ class Encryption:
     sessions: GroupSessions
     establishing: Establishing
     mending: Mending
+    telling: Telling
     owns: Callable[[str], bool]
     database: Database
+    pushed: deque[str]
     arrivals: Arrivals | None = None
 
     @classmethod
@@ -97,6 +107,8 @@ class Encryption:
             bot, account, personas, rooms, devices, recipients, claims, pairwise, vault, ledger
         )
         feed = Feed(bot, account, pairwise, sessions, devices, ledger, mending)
+        telling = Telling(rooms, database, ledger, MatrixNotices(bot), mending.why_missing)
+        mending.watch(telling.read)
         sealing = Sealing(account, rooms, sharing, personas, settings.mode)
         rooms.load(await database.run(crypto_devices.load_rooms))
         devices.load(
@@ -120,22 +132,64 @@ class Encryption:
             sessions,
             Establishing(bot, account, base.recovery, personas, feed),
             mending,
+            telling,
             owns,
             database,
+            deque(maxlen=_PUSHED_HELD),
         )
 
-    async def before(self, inner: TransactionSink) -> Arrivals:
+    async def before(self, inner: TransactionSink, is_portal: Callable[[str], bool]) -> Arrivals:
         """What decrypts for the way in.
+
+        Args:
+            inner: where decrypted events go.
+            is_portal: whether a room is that of a portal.
 
         Raises:
             StoreError: the database failed.
         """
-        arrivals = Arrivals(inner, self.unsealing, self.rooms, self.owns, self.database)
+        required = self.settings.mode is Mode.REQUIRE
+        arrivals = Arrivals(
+            inner,
+            self.unsealing,
+            self.rooms,
+            self.owns,
+            self.database,
+            is_portal if required else lambda _: False,
+        )
         await arrivals.load()
         self.sessions.watch(arrivals.key_came)
-        arrivals.watch(self.mending.late, lambda _: None)
+        arrivals.watch(self.mending.late, self.telling.read)
+        arrivals.watch(self.telling.late, lambda _: None)
         self.arrivals = arrivals
         return arrivals
+
+    def gated(
+        self, networks: Mapping[str, Network], names: Mapping[str, str], config: Config
+    ) -> Mapping[str, Outlet]:
+        """The networks, to which nothing of an encrypted room goes before that was confirmed."""
+        confirmed = [link.place for link in config.links if link.encryption]
+        confirmations = Confirmations(confirmed, self.database)
+        command = f"{config.bot.prefix}confirm"
+        return {
+            id_: GatedOutlet(network, id_, names.get(id_, id_), command, self.rooms, confirmations)
+            for id_, network in networks.items()
+        }
+
+    @property
+    def keys(self) -> Keys | None:
+        """What takes keys from transactions, if the configuration has them pushed."""
+        return self._pushed if self.settings.keys is KeySource.PUSH else None
+
+    async def _pushed(self, txn_id: str, body: JsonObject) -> None:
+        """Take what a transaction holds for the bot's device; harmless when it is repeated."""
+        if txn_id in self.pushed:
+            return
+        news = pushed_news(body, self.foundation.account.bot)
+        await self.feed.take(news)
+        self.pushed.append(txn_id)
+        if news.wants_keys and self.sealing.is_open:
+            self.mending.top_up(self.feed, news)
 
     async def opened(self, events: Sequence[JsonObject]) -> Sequence[JsonObject]:
         """What was found in a room's past, decrypted; what can't be waits for its key.
@@ -158,6 +212,7 @@ class Encryption:
         async with asyncio.TaskGroup() as group:
             if self.arrivals is not None:
                 group.create_task(self.arrivals.run(), name="encrypted arrivals")
+                group.create_task(self.telling.run(), name="encryption notices")
             group.create_task(self._open(until_ready), name="encryption")
 
     async def _open(self, until_ready: Callable[[], Awaitable[None]]) -> None:
