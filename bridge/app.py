@@ -177,6 +177,7 @@ class _Parts:
         side = MatrixSide.make(
             bot, ids, database=database, portals=portals, board=board, avatars=avatars.uris,
             picture_of=delivering.files.faces.of, recorded=catching_up.past.copies.recorded,
+            encryption=encryption,
         )  # fmt: skip
         portal_rooms = PortalRooms(homeserver, rooms, portals, intake, board, side.upgrades)
         outlets.by_network[MATRIX] = side.outlet
@@ -216,7 +217,7 @@ class _Parts:
         )
         room_gaps = catching_up.room_gaps(bot, ids, transactions, intake, encryption)
         portal_rooms.watch(room_gaps.look)
-        doors = console.doors(portal_rooms.ready)
+        doors = [*console.doors(portal_rooms.ready), *delivering.files.doors]
         if encryption is None:
             server = AppserviceServer(config.appservice, transactions, doors)
         else:

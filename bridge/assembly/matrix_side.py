@@ -9,6 +9,7 @@ from bridge.attendance.upgrades import RoomUpgrades
 from bridge.health import HealthBoard
 from bridge.matrix.client import ActingClient
 from bridge.matrix.copies import Recorded
+from bridge.matrix.encryption.service import Encryption
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.media_repository import MediaRepository
@@ -42,11 +43,18 @@ class MatrixSide:
         avatars: Mapping[str, str],
         picture_of: PictureOf,
         recorded: Recorded,
+        encryption: Encryption | None,
     ) -> Self:
         """Put them together, acting through `bot`."""
+
+        async def encrypted(room_id: str) -> bool:
+            return encryption is not None and await encryption.rooms.find(room_id) is not None
+
         repository, portraits = MediaRepository(bot), Portraits(bot, picture_of)
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars, portraits)
-        outlet = MatrixOutlet(bot, ghosts, recorded, repository=repository, picture_of=picture_of)
+        outlet = MatrixOutlet(
+            bot, ghosts, recorded, repository=repository, encrypted=encrypted, picture_of=picture_of
+        )
         upgrades = RoomUpgrades(Successors(bot, ids), portals, ghosts, board)
         return cls(ghosts, outlet, upgrades, portraits, repository)
 

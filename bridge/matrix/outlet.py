@@ -4,17 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import orjson
+
 from bridge.contract import Capabilities, Copy, Outgoing, Refused, Sent, Unreachable
 from bridge.errors import StoreError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.copies import Copies, Recorded
+from bridge.matrix.encryption.attachments import decrypting
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.media_repository import MediaRepository
 from bridge.matrix.portraits import PictureOf
 from bridge.matrix.showing.abilities import abilities
 from bridge.matrix.showing.deletions import Deletions
 from bridge.matrix.showing.edits import Edits
-from bridge.matrix.showing.files import Files, FileSeal
+from bridge.matrix.showing.files import Encrypted, Files
 from bridge.matrix.showing.mentions import Pills
 from bridge.matrix.showing.messages import Messages, sent
 from bridge.matrix.showing.reactions import Reactions
@@ -51,7 +54,7 @@ class MatrixOutlet:
         ghosts: who speaks.
         recorded: tells which copies need not be looked for; see `bridge.matrix.copies`.
         repository: the homeserver's store of files.
-        seal: encrypts files; without it, none is encrypted.
+        encrypted: tells which rooms are encrypted; without it, none is.
         picture_of: finds the pictures of groups, and of people; without it, there are none.
     """
 
@@ -62,7 +65,7 @@ class MatrixOutlet:
         recorded: Recorded | None = None,
         *,
         repository: MediaRepository | None = None,
-        seal: FileSeal | None = None,
+        encrypted: Encrypted | None = None,
         picture_of: PictureOf | None = None,
     ) -> None:
         self._ghosts = ghosts
@@ -70,7 +73,8 @@ class MatrixOutlet:
         self._copies = Copies(bot) if recorded is None else Copies(bot, recorded)
         self._abilities = abilities(None)
         pills, recent = Pills(ghosts.ids), Recent(bot)
-        wording, files = Wording(pills), Files(self._repository, ghosts, seal)
+        wording = Wording(pills)
+        files = Files(self._repository, ghosts, *(() if encrypted is None else (encrypted,)))
         speaker = Speaker(bot, ghosts, self._copies)
         self._messages = Messages(speaker, wording, pills, files, recent)
         self._edits = Edits(speaker, wording, pills, recent)
@@ -115,7 +119,10 @@ class MatrixOutlet:
     async def download(self, attachment: Attachment) -> AsyncIterator[AsyncIterator[bytes]]:
         """A file of the Matrix side; see `bridge.contract.MediaSource`."""
         async with self._repository.download(attachment.source, attachment.size) as download:
-            yield download.pieces
+            if attachment.key is None:
+                yield download.pieces
+            else:
+                yield decrypting(download.pieces, orjson.loads(attachment.key))
 
     async def _show(self, outgoing: Outgoing) -> Sent:
         room_id, event = outgoing.place.id, outgoing.event

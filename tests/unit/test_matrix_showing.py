@@ -34,6 +34,7 @@ from bridge.contract import (
     Signalling,
     Topic,
 )
+from bridge.matrix.encryption.attachments import decrypting
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.media_repository import MediaRepository
@@ -71,9 +72,12 @@ ANNAS = Copy("$anna", Author(MATRIX, ANNA, "Dr. Anna"), TIME, "How high is it?")
 class Scene:
     """An outlet and the homeserver that it talks to; Bob's ghost is in the room already."""
 
-    def __init__(self, homeserver: ScriptedHomeserver, outlet: MatrixOutlet) -> None:
+    def __init__(
+        self, homeserver: ScriptedHomeserver, outlet: MatrixOutlet, encrypted: set[str]
+    ) -> None:
         self.homeserver = homeserver
         self.outlet = outlet
+        self.encrypted = encrypted
 
     async def show(self, event: Deliverable, **more: Any) -> Sent:
         return await self.outlet.send(Outgoing(Place(MATRIX, ROOM), "key", event, **more))
@@ -102,8 +106,15 @@ async def scene() -> AsyncIterator[Scene]:
             repository = MediaRepository(bot)
             await repository.ask()
             homeserver.asked.clear()
-            outlet = MatrixOutlet(bot, ghosts, repository=repository, picture_of=picture_of)
-            yield Scene(homeserver, outlet)
+            encrypted: set[str] = set()
+
+            async def is_encrypted(room_id: str) -> bool:
+                return room_id in encrypted
+
+            outlet = MatrixOutlet(
+                bot, ghosts, repository=repository, encrypted=is_encrypted, picture_of=picture_of
+            )
+            yield Scene(homeserver, outlet, encrypted)
 
 
 def message(text: str = "Hello", **more: Any) -> Message:
@@ -361,6 +372,18 @@ async def test_a_reaction_is_put_on_by_the_ghost(scene: Scene) -> None:
     assert scene.homeserver.log == [f"PUT rooms/{ROOM}/send/m.reaction/key as {BOB}"]
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("👍", "👍\ufe0f"), ("👍\ufe0f", "👍\ufe0f"), ("❤", "❤\ufe0f"), ("🎉", "🎉"), ("👍🏽", "👍🏽"),
+     ("1", "1"), ("agreed", "agreed")],
+)  # fmt: skip
+async def test_an_emoji_counts_with_those_that_element_sends(
+    scene: Scene, given: str, shown: str
+) -> None:
+    found = await scene.content(reacted(given), target=ANNAS)
+    assert found["m.relates_to"]["key"] == shown
+
+
 async def test_the_same_reaction_twice_is_the_one_that_is_there(scene: Scene) -> None:
     scene.homeserver.answer("PUT", "/send/", refusal(400, "M_DUPLICATE_ANNOTATION"))
     there = reactions(None, of(ANNA, "🩺", "$x"), of(BOB, "🎉", "$y"), further="next")
@@ -479,6 +502,24 @@ async def test_a_file_is_uploaded_once_however_often_it_is_tried(
         await scene.show(with_file(scan), file=scan)
     await scene.show(with_file(scan), file=scan)
     assert sum("upload" in line for line in scene.homeserver.log) == 1
+
+
+async def test_in_an_encrypted_room_a_file_is_encrypted_too(scene: Scene, scan: LocalFile) -> None:
+    scene.encrypted.add(ROOM)
+    found = await scene.content(with_file(scan, "Left arm"), file=scan)
+    upload = scene.homeserver.asked[0]
+    assert upload.headers["Content-Type"] == "application/octet-stream"
+    assert "filename" not in upload.query
+    assert upload.body != scan.path.read_bytes()
+    assert "url" not in found
+    assert found["file"]["url"] == "mxc://hospital.test/1"
+    assert list(scan.path.parent.iterdir()) == [scan.path]
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield upload.body
+
+    pieces = [piece async for piece in decrypting(stream(), found["file"])]
+    assert b"".join(pieces) == scan.path.read_bytes()
 
 
 async def test_a_file_that_the_homeserver_finds_too_large_is_refused_in_words(

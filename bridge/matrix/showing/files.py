@@ -2,15 +2,20 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from bridge.contract import LocalFile, Outgoing
+import structlog
+
+from bridge.contract import LocalFile, Outgoing, Unreachable
+from bridge.matrix.encryption.attachments import encrypt_file
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.media_repository import MediaRepository
 from bridge.matrix.raw import JsonObject
 from bridge.model import MediaKind, Message
+
+log = structlog.get_logger(__name__)
 
 _PIECE: Final = 65_536
 _HELD: Final = 500
@@ -25,26 +30,16 @@ _MSGTYPES: Final = {
 _ENCRYPTED_TYPE: Final = "application/octet-stream"
 
 
-class FileSeal(Protocol):
-    """Encrypts files for rooms that are encrypted."""
+Encrypted = Callable[[str], Awaitable[bool]]
+"""Tells whether a room is encrypted.
 
-    async def wanted(self, room_id: str) -> bool:
-        """Whether files for this room are to be encrypted.
+Raises:
+    Unreachable: it can't be told now.
+"""
 
-        Raises:
-            Unreachable: it can't be told now.
-        """
-        ...
 
-    def encrypt(
-        self, pieces: AsyncIterator[bytes]
-    ) -> tuple[AsyncIterator[bytes], Callable[[], JsonObject]]:
-        """The file encrypted, as long as it was, and what tells its key, as an `EncryptedFile`
-        without its `url`, once all pieces were read.
-
-        https://spec.matrix.org/v1.19/client-server-api/#extensions-to-mroommessage-msgtypes
-        """
-        ...
+async def _never(_room_id: str) -> bool:
+    return False
 
 
 class Files:
@@ -53,15 +48,15 @@ class Files:
     Args:
         repository: the homeserver's store of files.
         ghosts: whose files they are.
-        seal: encrypts them; without it, none is encrypted.
+        encrypted: tells where files are to be encrypted; without it, nowhere.
     """
 
     def __init__(
-        self, repository: MediaRepository, ghosts: Ghosts, seal: FileSeal | None = None
+        self, repository: MediaRepository, ghosts: Ghosts, encrypted: Encrypted = _never
     ) -> None:
         self._repository = repository
         self._ghosts = ghosts
-        self._seal = seal
+        self._encrypted = encrypted
         self._uploaded: OrderedDict[str, JsonObject] = OrderedDict()
 
     async def attach(self, content: JsonObject, outgoing: Outgoing, message: Message) -> None:
@@ -112,13 +107,20 @@ class Files:
 
     async def _bring(self, ghost: str, room_id: str, file: LocalFile) -> JsonObject:
         """Upload a file: where it is, as it stands in the content of a message."""
-        if self._seal is None or not await self._seal.wanted(room_id):
+        if not await self._encrypted(room_id):
             return await self._plain(ghost, file)
-        pieces, key = self._seal.encrypt(_read(file.path))
-        uri = await self._repository.upload(
-            ghost, pieces, size=file.size, media_type=_ENCRYPTED_TYPE
-        )
-        return {"file": {**key(), "url": uri}}
+        try:
+            sealed, key = await encrypt_file(file.path)
+        except OSError as error:
+            log.error("file_not_encrypted", reason=str(error))
+            raise Unreachable("The bridge has no space to encrypt a file.") from error
+        try:
+            uri = await self._repository.upload(
+                ghost, _read(sealed), size=file.size, media_type=_ENCRYPTED_TYPE
+            )
+        finally:
+            await asyncio.to_thread(sealed.unlink, missing_ok=True)
+        return {"file": {**key, "url": uri}}
 
     async def _plain(self, user_id: str, file: LocalFile) -> JsonObject:
         uri = await self._repository.upload(
