@@ -7,13 +7,14 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from adapters.xmpp import vcards
+from adapters.xmpp.assignment import Assignment, Manner
 from adapters.xmpp.capabilities import Abilities, capabilities
 from adapters.xmpp.check import examine
 from adapters.xmpp.decline import decline
 from adapters.xmpp.handover import Handover
 from adapters.xmpp.identity import LISTENER, RESOURCE
 from adapters.xmpp.portraits import Portraits
-from adapters.xmpp.room import Assignment, Manner, Room
+from adapters.xmpp.room import Room
 from adapters.xmpp.settings import Mode, XmppSettings
 from adapters.xmpp.timing import DEFAULT, Backoff, Timing
 from adapters.xmpp.uploads import Uploads

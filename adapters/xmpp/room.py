@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -13,6 +12,7 @@ import structlog
 from adapters.xmpp import faces, outgoing, passing
 from adapters.xmpp.about import About
 from adapters.xmpp.archive import RESULT, Archive
+from adapters.xmpp.assignment import Assignment, Manner
 from adapters.xmpp.attendance import Attendance
 from adapters.xmpp.backlog import Backlog
 from adapters.xmpp.capabilities import Abilities, capabilities
@@ -27,17 +27,14 @@ from adapters.xmpp.lookback import Lookback
 from adapters.xmpp.naming import Naming
 from adapters.xmpp.occupant import Exit, Occupant
 from adapters.xmpp.people import People
-from adapters.xmpp.portraits import Portraits
 from adapters.xmpp.saying import Saying
 from adapters.xmpp.scene import Scene
-from adapters.xmpp.timing import Backoff, Timing
-from adapters.xmpp.uploads import Uploads
+from adapters.xmpp.timing import Backoff
 from adapters.xmpp.vcards import Reference
 from adapters.xmpp.wire import Wire
 from adapters.xmpp.xml import PING
 from bridge.contract import (
     Capabilities,
-    CatchUp,
     Health,
     Inlet,
     Outgoing,
@@ -45,7 +42,7 @@ from bridge.contract import (
     Sent,
     Unreachable,
 )
-from bridge.model import Author, Event, Place, Read, Signal
+from bridge.model import Author, Event, Read, Signal
 
 log = structlog.get_logger()
 
@@ -53,37 +50,6 @@ _CREW_SECONDS: Final = 10.0
 """How long the roster waits for the doctors, who must not be taken for colleagues in it."""
 _AT_ONCE: Final = 8
 """So many doctors enter a room at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How the bridge behaves in every room of one network.
-
-    `nick` is the listener's, `listener` its full address; `domain` is the component's, or None
-    where one account speaks for all; `create` tells whether to make rooms that do not exist;
-    `gate` bounds how many rooms are entered at the same time; `uploads` is where files go;
-    `portraits` are the doctors' pictures, where they are shown.
-    """
-
-    nick: str
-    listener: str
-    domain: str | None
-    create: bool
-    timing: Timing
-    gate: asyncio.Semaphore
-    uploads: Uploads
-    portraits: Portraits | None
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A room to take part in: the doctors `present` are to be in it, and `catch_up` tells what is
-    known of it from before.
-    """
-
-    place: Place
-    present: Sequence[Author]
-    catch_up: CatchUp
 
 
 class Room:

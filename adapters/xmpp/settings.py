@@ -70,8 +70,8 @@ class XmppSettings(Settings, hide_input_in_errors=True):
     )
     ca: Path | None = Field(
         default=None,
-        description="account: PEM file of the authority that signed the server's certificate, "
-        "when it is not a public one",
+        description="PEM file of the authority that signed the certificates of the server and its "
+        "file service, when it is not a public one",
     )
     nick: str = Field(
         default="Consilium",
@@ -111,6 +111,8 @@ def _problems(settings: XmppSettings) -> Iterator[InitErrorDetails]:
         yield from _component_problems(settings)
     else:
         yield from _account_problems(settings)
+    if settings.ca is not None:
+        yield from _ca_problems(settings.ca)
 
 
 def _component_problems(settings: XmppSettings) -> Iterator[InitErrorDetails]:
@@ -118,7 +120,7 @@ def _component_problems(settings: XmppSettings) -> Iterator[InitErrorDetails]:
         yield InitErrorDetails(type="missing", loc=("secret",), input=None)
     if not _is_jid(settings.jid, account=False):
         yield _wrong("jid", "a component's jid is its domain, such as consilium.example.org")
-    for key in {"password", "tls", "ca"} & settings.model_fields_set:
+    for key in {"password", "tls"} & settings.model_fields_set:
         yield _wrong(key, f'the key "{key}" is for mode: account; remove it')
 
 
@@ -137,8 +139,6 @@ def _account_problems(settings: XmppSettings) -> Iterator[InitErrorDetails]:
             "the password and all messages would cross the network unencrypted; "
             "write tls: required, or host: localhost if the server is on this machine",
         )
-    if settings.ca is not None:
-        yield from _ca_problems(settings.ca)
 
 
 def _ca_problems(path: Path) -> Iterator[InitErrorDetails]:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlsplit
@@ -162,11 +163,14 @@ class Uploads:
                     url,
                     data=_pieces(file.path),
                     headers=given,
-                    ssl=self._trust(),
+                    ssl=self._trust,
                     allow_redirects=False,
                 ) as answer,
             ):
                 status = answer.status
+        except aiohttp.ClientConnectorCertificateError as error:
+            msg = f"The certificate of the file service of {self._name} is not valid."
+            raise Unreachable(msg) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(f"{where} can't be reached ({type(error).__name__}).") from error
         if status in _TAKEN:
@@ -177,8 +181,12 @@ class Uploads:
             raise Unreachable(f"{where} failed (HTTP {status}).")
         raise Refused(f"{where} does not take {file.name} (HTTP {status}).")
 
+    @cached_property
     def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._settings.ca)
+        trust = ssl.create_default_context()
+        if self._settings.ca is not None:
+            trust.load_verify_locations(self._settings.ca)
+        return trust
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

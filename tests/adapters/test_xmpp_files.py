@@ -1,6 +1,7 @@
 """Files cross both ways: as links with what is known of them, uploaded piece by piece."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from adapters.xmpp.errors import StanzaError
 from adapters.xmpp.uploads import Uploads
 from bridge.contract import Feature, Level, LocalFile, Refused, Unreachable
 from bridge.model import Attachment, MediaKind, Message
+from sandbox.mail_certificate import Certificate, make_certificate
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.prosody import MAX_UPLOAD, Prosody
 from sandbox.xmpp_user import XmppUser
@@ -215,12 +217,17 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(service: Service) -> AsyncIterator[None]:
+async def serving(service: Service, certificate: Certificate | None = None) -> AsyncIterator[None]:
     app = web.Application(client_max_size=0)
     app.router.add_put("/{any:.*}", service.take)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, LOOPBACK, service.port).start()
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate.file, certificate.key)
+        service.put = f"https://{LOOPBACK}:{service.port}/put"
+    await web.TCPSite(runner, LOOPBACK, service.port, ssl_context=tls).start()
     try:
         yield
     finally:
@@ -310,6 +317,23 @@ async def test_a_file_is_put_nowhere_unsafe(
     service.put = url
     with pytest.raises(kind):
         await put(b"x")
+
+
+async def test_the_services_certificate_is_checked(
+    xmpp_server: Prosody, file: Callable[..., LocalFile], tmp_path: Path
+) -> None:
+    certificate = await make_certificate(tmp_path)
+    service = Service()
+    async with serving(service, certificate):
+        for ca in (None, certificate.file):
+            uploads = Uploads(component_settings(xmpp_server, ca=ca), "Hospital")
+            await uploads.discover(service)
+            if ca is None:
+                with pytest.raises(Unreachable, match="certificate of the file service"):
+                    await uploads.put(service, file(b"x"))
+                assert service.received == []
+            else:
+                assert await uploads.put(service, file(b"x")) == URL
 
 
 async def test_a_service_that_is_away_is_tried_again(service: Service, put: Put) -> None:
