@@ -4,6 +4,7 @@ import asyncio
 import imaplib
 import smtplib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -48,11 +49,16 @@ class MailUser:
 
     async def put(self, raw: bytes) -> None:
         """Put a mail into the own mailbox, as if it had come."""
-        await asyncio.to_thread(self._put, raw)
+        await self.put_all([raw])
 
-    def _put(self, raw: bytes) -> None:
+    async def put_all(self, mails: Sequence[bytes]) -> None:
+        """Put mails into the own mailbox, in order."""
+        await asyncio.to_thread(self._put, mails)
+
+    def _put(self, mails: Sequence[bytes]) -> None:
         with self._imap() as client:
-            client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), raw)
+            for raw in mails:
+                client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), raw)
 
     async def mails(self) -> list[EmailMessage]:
         """All that is in the mailbox, in order."""

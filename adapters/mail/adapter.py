@@ -1,11 +1,13 @@
 """The adapter's door: what the bridge finds through the entry point."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from adapters.mail.addresses import list_address
+from adapters.mail.features import capabilities_of
 from adapters.mail.network import MailNetwork
 from adapters.mail.settings import MailSettings
-from bridge.contract import Inlet, Settings
+from bridge.contract import Capabilities, Inlet, Settings
 
 
 class MailAdapter:
@@ -21,6 +23,12 @@ class MailAdapter:
             ValueError: it can't be a list's address.
         """
         return list_address(group)
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """What lists can show and tell; see `bridge.contract.Declaring`."""
+        default: int = MailSettings.model_fields["max_file"].default
+        return {"": capabilities_of(default)}
 
     @staticmethod
     def create(*, network: str, name: str, settings: MailSettings, inlet: Inlet) -> MailNetwork:

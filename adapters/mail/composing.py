@@ -61,7 +61,7 @@ async def compose(outgoing: Outgoing, settings: MailSettings, subject: str) -> b
     mail["X-Auto-Response-Suppress"] = "All"
     mail.set_content(_for_mail(event.text) or "\n")
     if event.html:
-        mail.add_alternative(f"<!DOCTYPE html>\n<html><body>{event.html}</body></html>\n", "html")
+        mail.add_alternative(f"{event.html}\n", "html")
     if outgoing.file is not None:
         await _attach(mail, outgoing.file, settings.max_file)
     return _named(outgoing, settings) + mail.as_bytes()

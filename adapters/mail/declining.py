@@ -52,7 +52,7 @@ def why_not(header: Header, group: str, own: str, trusted: Collection[str] = ())
         return Reason.OWN
     if bridge := _bridge_that_sent(header):
         return None if bridge in trusted else Reason.OTHER_BRIDGE
-    if _is_bounce(header):
+    if is_bounce(header):
         return Reason.BOUNCE
     if _is_administrative(header, group):
         return Reason.ADMINISTRATIVE
@@ -94,7 +94,8 @@ def _bridge_that_sent(header: Header) -> str:
     return header.first(OWN_HEADER).strip().lower()
 
 
-def _is_bounce(header: Header) -> bool:
+def is_bounce(header: Header) -> bool:
+    """Whether it reports on a mail: RFC 3464, and RFC 5321, section 4.5.5."""
     if header.token("Content-Type") in _REPORTS:
         return True
     return header.has("Return-Path") and header.first("Return-Path").strip() in {"<>", ""}

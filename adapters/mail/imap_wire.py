@@ -5,6 +5,7 @@ Own code, and not a library, for what docs/dependencies.md tells.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Sequence
 from typing import Any, Final, Self
@@ -16,6 +17,8 @@ _LONGEST_LINE: Final = 4_000_000
 _LONGEST_LITERAL: Final = 8_000_000
 _LONGEST_ANSWER: Final = 32_000_000
 """Bytes that one answer may have, its literals included; nobody asks for more at once."""
+
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 Argument = bytes | Literal
 
@@ -85,6 +88,7 @@ class Wire:
             raise Lost(f"it does not speak TLS ({error.reason})") from error
         except OSError as error:
             raise Lost(error.strerror or str(error) or "the connection failed") from error
+        _notice_when_it_is_gone(writer)
         wire = cls(reader, writer, timing)
         try:
             async with asyncio.timeout(timing.connect):
@@ -325,6 +329,15 @@ class Wire:
                 self._waiting.set_exception(self._lost)
                 self._waiting.exception()  # nobody may be waiting for it any more
         return self._lost
+
+
+def _notice_when_it_is_gone(writer: asyncio.StreamWriter) -> None:
+    """A server that vanished without a word would not be missed for as long as an IDLE lasts."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in _KEEPALIVE.items():
+        if hasattr(socket, option):  # systems differ
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
 
 
 def _in_turns(arguments: Sequence[Argument]) -> list[bytes]:

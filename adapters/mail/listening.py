@@ -16,7 +16,7 @@ import structlog
 from adapters.mail.addresses import author_of
 from adapters.mail.backlog import DECIDING_FIELDS, Backlog, Found, Group
 from adapters.mail.belonging import is_from_a_list, list_id, list_of
-from adapters.mail.declining import Reason, own_key, why_not
+from adapters.mail.declining import Reason, is_bounce, own_key, why_not
 from adapters.mail.header import Header
 from adapters.mail.imap_wire import Declined, Lost
 from adapters.mail.mailbox import HEADER_LIMIT, Envelope, Mailbox
@@ -192,7 +192,7 @@ class Listener:
             header = await _whole_header(mailbox, envelope)
             group = list_of(header, groups.keys(), loosely=self._settings.without_list_id) or ""
             if not group:
-                self._tell_of_stranger(header)
+                self._tell_of_stranger(header, envelope.uid)
                 return None
             groups[group].heard_at = max(
                 groups[group].heard_at or envelope.arrived, envelope.arrived
@@ -241,8 +241,13 @@ class Listener:
             notice=True,
         )
 
-    def _tell_of_stranger(self, header: Header) -> None:
-        """Once for each list that nobody has linked; other mails are nobody's business."""
+    def _tell_of_stranger(self, header: Header, uid: int) -> None:
+        """Once for each list that nobody has linked; other mails are nobody's business, but those
+        that did not arrive.
+        """
+        if is_bounce(header):
+            log.warning("mail_bounced", network=self._network, uid=uid)
+            return
         name = list_id(header) if is_from_a_list(header) else ""
         if name and name not in self._strangers and len(self._strangers) < _MOST_STRANGERS:
             self._strangers.add(name)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
 
 from adapters.mail import sources
 from adapters.mail.backlog import Group
 from adapters.mail.check import examine
 from adapters.mail.composing import ancestors, compose, subject_of
+from adapters.mail.features import capabilities_of
 from adapters.mail.header import Header
 from adapters.mail.imap_wire import Declined, Lost, quoted
 from adapters.mail.listening import Listener
@@ -23,27 +23,14 @@ from bridge.contract import (
     NEVER_HEARD,
     Capabilities,
     CatchUp,
-    Dialect,
-    Feature,
     Finding,
     Health,
     Inlet,
-    Level,
     Outgoing,
     Sent,
     Unreachable,
 )
 from bridge.model import Attachment, Author
-
-_MAX_TEXT: Final = 200_000
-_NOTES: Final = {
-    Feature.EDIT: "a mail can't be changed: the new text follows as another one",
-    Feature.DELETE: "a mail can't be taken back once it is sent",
-    Feature.REACTION: "everyone on the list would get a mail for each",
-    Feature.TOPIC: "a mail thread",
-    Feature.HISTORY: "as far as the mailbox has it",
-    Feature.FILE: "many lists hold mails with files back, or take small ones only",
-}
 
 
 class MailNetwork:
@@ -66,7 +53,7 @@ class MailNetwork:
         self._postman = Postman(self._name, settings, timing)
         self._state: Health | None = None
         self._in_doubt: dict[str, float] = {}
-        self._capabilities = _capabilities(settings)
+        self._capabilities = capabilities_of(settings.max_file)
 
     # --- bridge.contract.Outlet
 
@@ -202,32 +189,3 @@ class MailNetwork:
         if health != self._state:
             self._state = health
             self._inlet.health(health)
-
-
-def _capabilities(settings: MailSettings) -> Capabilities:
-    return Capabilities(
-        own_names=True,
-        max_text=_MAX_TEXT,
-        knows_own_copies=True,
-        dialect=Dialect.MAIL,
-        shows={
-            Feature.FORMATTING: Level.FULL,
-            Feature.REPLY: Level.FULL,
-            Feature.TOPIC: Level.FULL,
-            Feature.FILE: Level.FULL,
-            Feature.NAME: Level.FULL,
-            Feature.REACTION: Level.REFUSED,
-            Feature.DELETE: Level.REFUSED,
-        },
-        hears={
-            Feature.FORMATTING: Level.FULL,
-            Feature.REPLY: Level.FULL,
-            Feature.TOPIC: Level.FULL,
-            Feature.FILE: Level.FULL,
-            Feature.NAME: Level.FULL,
-            Feature.HISTORY: Level.PARTLY,
-        },
-        notes=_NOTES,
-        captions=True,
-        max_file=settings.max_file,
-    )

@@ -11,6 +11,8 @@ from sandbox.mail_user import MailUser
 
 WARDS = [f"ward{number}@{LISTS}" for number in range(1, 13)]
 MUNGING = f"munging@{LISTS}"
+WELCOMING = f"welcoming@{LISTS}"
+"""It writes to whoever is subscribed."""
 MEMBERS = (BRIDGE, "anna@clinic.test", "bram@clinic.test")
 
 
@@ -24,13 +26,14 @@ async def mail_servers(reachable: Path) -> AsyncIterator[MailServers]:
             "anna@clinic.test": "anna",
             "bram@clinic.test": "bram",
         },
-        lists={**dict.fromkeys(WARDS, MEMBERS), MUNGING: MEMBERS},
+        lists={**dict.fromkeys(WARDS, MEMBERS), MUNGING: MEMBERS, WELCOMING: MEMBERS},
         list_settings={
             MUNGING: {
                 "dmarc_mitigate_action": "munge_from",
                 "dmarc_mitigate_unconditionally": True,
                 "reply_goes_to_list": "point_to_list",
-            }
+            },
+            WELCOMING: {"send_welcome_message": True},
         },
         answers={
             f"grey@{LISTS}": "450 4.2.0 Greylisted, come back later",

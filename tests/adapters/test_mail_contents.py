@@ -395,3 +395,51 @@ async def test_a_hostile_header_holds_up_no_other(
 def _named(header: dict[str, str]) -> dict[str, str]:
     names = {"Subject": "subject", "From": "sender"}
     return {names.get(name, name): value for name, value in header.items()}
+
+
+PIECES = [
+    b"--=_b\r\n", b"--=_b--\r\n", b"Content-Type: text/html\r\n\r\n", b"\r\n\r\n",
+    b"Content-Type: message/rfc822\r\n\r\n", b"Content-Transfer-Encoding: base64\r\n\r\n",
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n", b"=3D=\r\n=ZZ", b"QUJD====QQ",
+    b"Content-Type: text/plain; charset=utf-16\r\n\r\n", b"\xff\xfe\xfd", b"<div><blockquote>",
+    b'Content-Type: multipart/mixed; boundary="=_c"\r\n\r\n--=_c\r\n', b"> quoted\r\n", b"words ",
+    b"Content-Disposition: attachment; filename*0*=utf-8''%c3; filename*1=x\r\n\r\n", b"\x00",
+    b"Content-Type: text/calendar\r\n\r\nBEGIN:VEVENT\r\nSUMMARY:\r\n", b"-- \r\n",
+    b"Content-Type: multipart/signed\r\n\r\n", b"On 1 June x wrote:\r\n", b"{12}\r\n", b'"\\(',
+    b'Content-Type: application/pkcs7-mime; name="a/b"\r\n\r\n', b"\xc3(", b"=?utf-8?q?=?=",
+]  # fmt: skip
+KINDS = [
+    MIXED, ALTERNATIVE, 'multipart/related; boundary="=_b"', 'multipart/signed; boundary="=_b"',
+    "text/plain; charset=x", "text/html; charset=utf-7", "message/rfc822", "multipart/mixed",
+    'multipart/alternative; boundary="=_b"; boundary="=_c"', ";;;", "text", "",
+]  # fmt: skip
+
+
+async def test_of_mails_broken_in_any_way_none_is_lost(
+    mail_bridge: Bridge, mailbox: MailUser
+) -> None:
+    group = new_list()
+    await mail_bridge.enter(group)
+    chance = random.Random(20260601)
+    mails = {}
+    for number in range(150):
+        body = b"".join(chance.choices(PIECES, k=chance.randrange(12)))
+        name = f"broken-{number}@x.test"
+        mails[name] = listed(
+            group,
+            body,
+            f"Case {number}",
+            kind=chance.choice(KINDS),
+            Message_ID=f"<{name}>",
+            Content_Transfer_Encoding=chance.choice(["8bit", "base64", "quoted-printable", "?"]),
+            In_Reply_To=chance.choice(["", f"<broken-{number - 1}@x.test>"]),
+        )
+
+    await mailbox.put_all(list(mails.values()))
+    await mailbox.put(listed(group, "still here", ""))
+    await mail_bridge.inlet.message("still here", timeout=60)
+
+    *found, _ = mail_bridge.inlet.messages(group)
+    assert [message.id for message in found] == list(mails)
+    assert all(message.text or message.html or message.attachments for message in found)
+    assert not any(message.notice for message in found)

@@ -2,10 +2,12 @@
 
 from email.utils import parseaddr
 
-from mail_fixtures import MUNGING
+import structlog
+from mail_fixtures import MUNGING, WELCOMING
 from mail_lab import BRIDGE, Bridge, copy_of
+from mail_raw import listed
 
-from bridge.contract import Feature, Level, Topic
+from bridge.contract import CatchUp, Feature, Level, Topic
 from sandbox.mail_user import MailUser
 
 
@@ -115,6 +117,21 @@ async def test_machines_are_not_relayed(
     await mail_bridge.inlet.message("I am back")
 
     assert len(mail_bridge.inlet.messages(mail_list)) == 1
+
+
+async def test_what_the_list_software_says_to_the_bridge_itself_is_not_relayed(
+    mail_bridge: Bridge, mailbox: MailUser
+) -> None:
+    welcome = await mailbox.mail_with("Welcome to")
+    with structlog.testing.capture_logs() as lines:
+        await mail_bridge.enter(WELCOMING, CatchUp(history=10))
+        await mailbox.put(welcome.as_bytes())
+        await mailbox.put(listed(WELCOMING, "afterwards", ""))
+        await mail_bridge.inlet.message("afterwards")
+
+    assert WELCOMING.partition("@")[0] in welcome["From"]
+    assert [message.text for message in mail_bridge.inlet.messages(WELCOMING)] == ["afterwards"]
+    assert [line["group"] for line in lines if line["event"] == "mail_not_relayed"] == [WELCOMING]
 
 
 async def test_what_is_declared_is_what_lists_can_do(mail_bridge: Bridge, mail_list: str) -> None:
