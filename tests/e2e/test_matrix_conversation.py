@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matrix_fakes import GhostsInMemory, acting_bot, config_of
 
+from bridge.bot.ports import Told
 from bridge.contract import Copy, LocalFile, Outgoing, Refused, Sent, Topic
 from bridge.matrix.client import ActingClient
-from bridge.matrix.convert import Conversion, Converter
+from bridge.matrix.convert import Conversion, Converter, Ignored, Unreadable
 from bridge.matrix.ghost_ids import GhostIds
 from bridge.matrix.ghosts import Ghosts
 from bridge.matrix.homeserver import Homeserver
@@ -41,7 +43,7 @@ from bridge.model import (
 from sandbox import matrix_acts as acts
 from sandbox.appservice import AppService
 from sandbox.journal import Journal
-from sandbox.matrix_user import MatrixEvent, MatrixUser
+from sandbox.matrix_user import MatrixEvent, MatrixPassing, MatrixUser
 from sandbox.people import Doctors
 from sandbox.synapse import Synapse
 
@@ -85,8 +87,9 @@ class Side:
         """The first event of a kind, in a room, with these fields."""
 
         def fits(found: Any) -> bool:
-            return (
+            return bool(
                 isinstance(found, kind)
+                and not isinstance(found, Told | Ignored | Unreadable)
                 and found.place.id == room
                 and all(getattr(found, name) == value for name, value in fields.items())
             )
@@ -318,16 +321,18 @@ async def test_a_colleague_is_seen_to_type_and_to_read(
         after = len(doctor.passing)
         await side.outlet.signal(room, Typing(GROUP, AUTHOR, typing))
         await doctor.passing.wait_for(
-            lambda seen, typing=typing: (
-                seen.type == "m.typing" and seen.room == room and (ghost in seen.typists) is typing
-            ),
-            after=after,
+            partial(_types, room=room, ghost=ghost, typing=typing), after=after
         )
     event_id = await doctor.send_text(room, "Noted")
     await side.outlet.signal(room, Read(GROUP, AUTHOR, event_id))
     await doctor.passing.wait_for(
         lambda seen: seen.type == "m.receipt" and event_id in seen.read_by(ghost)
     )
+
+
+def _types(passing: MatrixPassing, *, room: str, ghost: str, typing: bool) -> bool:
+    in_list = ghost in passing.typists
+    return passing.type == "m.typing" and passing.room == room and in_list is typing
 
 
 # --- what doctors do ----------------------------------------------------------------------------

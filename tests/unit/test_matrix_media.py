@@ -150,8 +150,8 @@ async def test_the_homeserver_is_asked_how_large_files_may_be(
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    for piece in ():
-        yield piece
+    for _ in range(0):
+        yield b""
 
 
 async def test_what_is_too_large_is_not_even_begun() -> None:
