@@ -116,7 +116,9 @@ def clean(event: Event) -> Event:
         raise ValueError(msg)
     if isinstance(event, Roster):
         return replace(event, authors=_clean_authors(event))
-    return _clean_rest(replace(event, author=clean_author(event.author)))
+    author = clean_author(event.author)
+    # What is clean already, nearly everything, is not made anew: that would be most of the cost
+    return _clean_rest(event if author is event.author else replace(event, author=author))
 
 
 def _clean_rest(event: Deliverable | Reactions) -> Event:
@@ -170,7 +172,7 @@ def _clean_message(message: Message) -> Message:
     if not (message.html or message.attachments or message.mentions or message.aliases) and (
         message.reply_to is None and message.topic is None
     ):
-        return replace(message, text=text)
+        return message if text == message.text else replace(message, text=text)
     _expect_sound(message.reply_to or "", message.topic or "", *message.aliases)
     return replace(
         message,

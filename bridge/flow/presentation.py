@@ -57,7 +57,8 @@ def present(
         Refused: the place can't do it, and the author has to know.
     """
     name = shown_name(event.author, stage.network_names)
-    event = replace(event, author=replace(event.author, name=name))
+    if name != event.author.name:
+        event = replace(event, author=replace(event.author, name=name))
     match event:
         case Message():
             yield from _said(event, key, stage, relations)
@@ -83,9 +84,8 @@ def present(
 def _said(message: Message, key: str, stage: Stage, relations: Relations) -> Iterator[Outgoing]:
     can = stage.capabilities
     reply_to, topic = relations.reply_to, relations.topic
-    first = Outgoing(stage.place, key, message, reply_to=reply_to, topic=topic)
     if reply_to and not can.does(Feature.REPLY):
-        message, first = otherwise.quoting(message, reply_to), replace(first, reply_to=None)
+        message, reply_to = otherwise.quoting(message, reply_to), None
     elif topic and not can.does(Feature.TOPIC):
         message = otherwise.in_topic(message, topic)
     if message.attachments and not can.does(Feature.FILE):
@@ -94,14 +94,21 @@ def _said(message: Message, key: str, stage: Stage, relations: Relations) -> Ite
         message = otherwise.announcing(message)
     for number, part in enumerate(_parts(message, stage)):
         part_key = key if number == 0 else f"{key}.{number}"
-        link = stage.link(part.attachments[0]) if part.attachments else None
-        yield replace(
-            first, key=part_key, event=part, reply_to=None if number else first.reply_to, link=link
+        yield Outgoing(
+            stage.place,
+            part_key,
+            part,
+            reply_to=None if number else reply_to,
+            topic=topic,
+            link=stage.link(part.attachments[0]) if part.attachments else None,
         )
 
 
 def _parts(message: Message, stage: Stage) -> Iterator[Message]:
     """The pieces of the text, and each file by itself; the first with the text if that can be."""
+    if not message.attachments:
+        yield from _texts(message, stage)
+        return
     texts = list(_texts(message, stage))
     files = list(message.attachments)
     if files and stage.capabilities.captions and len(texts) <= 1:
@@ -118,6 +125,10 @@ def _texts(message: Message, stage: Stage) -> Iterator[Message]:
     can = stage.capabilities
     emote = message.emote and can.does(Feature.EMOTE) and can.own_names
     for piece in stage.wording.pieces(message.text, message.html, _byline(message, can)):
+        same = (piece.text, piece.html, piece.mentions) == (message.text, message.html, ())
+        if same and not message.mentions and emote == message.emote:
+            yield message
+            continue
         yield replace(
             message, text=piece.text, html=piece.html, mentions=piece.mentions, emote=emote
         )
