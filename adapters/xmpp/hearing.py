@@ -6,11 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+import structlog
+
 from adapters.xmpp.incoming import Said
 from adapters.xmpp.meaning import Meaning
 from adapters.xmpp.naming import given_names
 from adapters.xmpp.scene import Scene
 from bridge.model import Event, SubjectChanged
+
+log = structlog.get_logger()
 
 _REMEMBERED: Final = 500
 
@@ -171,7 +175,11 @@ class Hearing:
         if self.is_own(said):
             self._note_copy(said, stanza_id)
             return
-        event = self._meaning.of(said, self._naming.name(said, stanza_id), time)
+        try:
+            event = self._meaning.of(said, self._naming.name(said, stanza_id), time)
+        except Exception:  # or one stanza in an archive could keep the room from ever opening again
+            log.exception("stanza_not_handled", sender=f"{self._place.id}/{said.nick}")
+            return
         if event is not None:
             self._emit(event)
 
