@@ -6,6 +6,7 @@ The parts are tried side by side, told in a fixed order, and one that breaks is 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -115,6 +116,9 @@ class _Nobody:
 
     async def avatar(self, author: Author) -> Picture | None:  # noqa: ARG002 - the port names it
         return None
+
+    async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:  # noqa: ARG002
+        return {}
 
     def missed(self, missed: Missed) -> None:
         _log.debug("missed_in_check", reason=missed.reason)

@@ -499,6 +499,15 @@ class Inlet(Protocol):
         """
         ...
 
+    async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Tell how far back an own copy need be looked for: which of these ids are copies that are
+        on record as made, each with the time at which it was said at its origin.
+
+        A group is sent to in order. So what was said after one of these, and is not on record, can
+        only come after it in the group.
+        """
+        ...
+
     def missed(self, missed: Missed) -> None:
         """Report that something said in a group could not be fetched."""
         ...

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 import structlog
@@ -87,6 +88,11 @@ class NetworkInlet:
         """Which of these ids are keys of own copies; see `bridge.contract.Inlet.sent`."""
         place = Place(self._network, group)
         return await self._insist(lambda: self._past.copies.among(place, keys))
+
+    async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Which of these ids are copies on record; see `bridge.contract.Inlet.recorded`."""
+        place = Place(self._network, group)
+        return await self._insist(lambda: self._past.copies.made(place, ids))
 
     def missed(self, missed: Missed) -> None:
         """Tell what could not be fetched."""

@@ -1,7 +1,8 @@
 """Finds in a room's archive what an earlier run of the bridge has said there.
 
 After a crash the first deliveries are in doubt, oldest first. So the archive is read backwards, no
-further than needed, and each page once only: what is said from now on is heard anyway.
+further than needed, and each page once only: what is said from now on is heard anyway. A room is
+spoken to in order: what was said later than a copy that is on record is not further back than that.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from adapters.xmpp.errors import StanzaError
 from adapters.xmpp.hearing import Hearing
 from adapters.xmpp.incoming import Said
 from adapters.xmpp.wire import Wire
+from bridge.contract import Inlet
 
 log = structlog.get_logger()
 
@@ -30,12 +32,15 @@ class Lookback:
         room: the room's address.
         archive: its archive.
         hearing: tells whether the bridge may have said something: anyone can repeat a key.
+        inlet: tells which copies are on record.
     """
 
-    def __init__(self, room: str, archive: Archive, hearing: Hearing) -> None:
+    def __init__(self, room: str, archive: Archive, hearing: Hearing, inlet: Inlet) -> None:
         self._room = room
         self._archive = archive
         self._hearing = hearing
+        self._inlet = inlet
+        self._recorded_at = datetime.max.replace(tzinfo=UTC)
         self._seen: dict[str, list[Said]] = {}
         self._before = ""
         self._read_back_to = datetime.max.replace(tzinfo=UTC)
@@ -61,6 +66,8 @@ class Lookback:
                     return said.stanza_id
             if not self._pages_left or self._read_back_to <= earliest:
                 return None
+            if self._recorded_at < said_at:
+                return None
             await self._read_page(wire)
 
     async def _read_page(self, wire: Wire) -> None:
@@ -77,6 +84,9 @@ class Lookback:
                 if name:
                     self._seen.setdefault(name, []).append(said)
             self._read_back_to = min(self._read_back_to, said.delay or self._read_back_to)
+        ids = [said.stanza_id for said in page.said if said.stanza_id]
+        recorded = await self._inlet.recorded(self._room, ids)
+        self._recorded_at = min([self._recorded_at, *recorded.values()])
         if page.complete or page.first is None:
             self._read_back_to = _BEGINNING
         elif not self._pages_left:

@@ -93,7 +93,7 @@ class Room:
         self._attendance = Attendance(place.id, self._crew, people, emit, timing.farewell)
         self._archive = Archive(place.id)
         self._backlog = Backlog(place.id, self._hearing, self._archive, assignment.catch_up, inlet)
-        self._lookback = Lookback(place.id, self._archive, self._hearing)
+        self._lookback = Lookback(place.id, self._archive, self._hearing, inlet)
         self._wire: Wire | None = None
         self._listens = False
         self._inside = False

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -63,6 +64,20 @@ class OwnCopies:
         return await self._database.run(
             lambda c: messages.known_before(c, number, event_ids, received=0, made=now)
         )
+
+    async def made(self, place: Place, ids: Collection[str]) -> Mapping[str, datetime]:
+        """Which of these ids are copies on record at a place, and when each was said at its origin.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        spot = self._index().at(place)
+        if spot is None or not ids:
+            return {}
+        number = spot.place_id
+        rows = await self._database.run(lambda c: messages.made(c, number, list(ids)))
+        events = {each: decode_deliverable(kind, data) for each, (kind, data) in rows.items()}
+        return {each: event.time for each, event in events.items() if event is not None}
 
     def _look(
         self, connection: Connection, place: Place, place_id: int, keys: Mapping[str, str]

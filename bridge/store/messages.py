@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, literal_column
 
 from bridge.model import Kind
 from bridge.store.prepared import Prepared
-from bridge.store.tables import InboxState, copies, deliveries, inbox, links
+from bridge.store.tables import DeliveryState, InboxState, copies, deliveries, inbox, links
 
 CopyKey = tuple[int, str]
 """A copy by the place's number and the id it has there."""
@@ -178,6 +178,30 @@ def known_before(
                 )
             )
         )
+    return found
+
+
+def made(
+    connection: Connection, place_id: int, remote_ids: Sequence[str]
+) -> dict[str, tuple[str, bytes]]:
+    """Kind and payload of what those of these copies show that a delivery has made."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for start in range(0, len(remote_ids), _KEYS_PER_QUERY):
+        some = remote_ids[start : start + _KEYS_PER_QUERY]
+        rows = connection.execute(
+            select(copies.c.remote_id, inbox.c.kind, inbox.c.payload)
+            .join(inbox, inbox.c.id == copies.c.message_id)
+            .join(
+                deliveries,
+                and_(
+                    deliveries.c.message_id == copies.c.message_id,
+                    deliveries.c.place_id == place_id,
+                    deliveries.c.state == literal_column(str(int(DeliveryState.DONE))),
+                ),
+            )
+            .where(copies.c.place_id == place_id, copies.c.remote_id.in_(some))
+        )
+        found.update({remote_id: (kind, payload) for remote_id, kind, payload in rows})
     return found
 
 

@@ -53,6 +53,9 @@ class Recorder:
     def health(self, health: Health) -> None:
         self.healths.add(health)
 
+    async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        return {}
+
     async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
         return {}
 

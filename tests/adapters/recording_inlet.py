@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from bridge.contract import Health, Missed, Picture
@@ -31,6 +32,9 @@ class RecordingInlet:
 
     def health(self, health: Health) -> None:
         self.healths.add(health)
+
+    async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:
+        return {}
 
     async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
         return {key: self.own[key] for key in keys if key in self.own}
