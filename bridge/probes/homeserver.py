@@ -1,10 +1,13 @@
-"""Tries the homeserver: does it answer, know the bridge, and reach it? Then the portals' rooms."""
+"""Tries the homeserver: does it answer, know the bridge, and reach it? Then the portals' rooms,
+and encryption.
+"""
 
 from collections.abc import Sequence
 
 from bridge.config.load import LoadedConfig
 from bridge.contract import Finding
 from bridge.matrix.homeserver import diagnose
+from bridge.probes.encryption import encryption
 from bridge.probes.rooms import rooms
 
 
@@ -17,5 +20,5 @@ async def homeserver(loaded: LoadedConfig) -> Sequence[Finding]:
     """
     findings = await diagnose(loaded.config)
     if all(finding.ok for finding in findings):
-        return [*findings, *await rooms(loaded)]
+        return [*findings, *await rooms(loaded), *await encryption(loaded)]
     return findings

@@ -96,7 +96,10 @@ async def ward_of(
         try:
             async with bridge:
                 await doctor.until(
-                    lambda: bot in doctor.members(room) and doctor.knows_device_of(bot)
+                    lambda: (
+                        bot in doctor.members(room)
+                        and (not encrypted or doctor.knows_device_of(bot))
+                    )
                 )
                 await colleague.wait_for_occupant(group, "Dr. Nio", timeout=30)
                 yield ward

@@ -54,18 +54,33 @@ async def found(settings: Settings, directory: Path, bot_id: str, database: Data
         ConfigError: the key is missing or wrong.
         StoreError: the database failed.
     """
-    values = await database.run(crypto_values.load)
+    if (kept := await existing(settings, directory, bot_id, database)) is not None:
+        return kept
     path = directory / settings.key_file
-    vault = Vault(_key(settings, path, kept=_CHECK in values))
-    where = "encryption.key" if settings.key else str(path)
+    vault = Vault(_given(settings, path) or make_key(path))
+    values = _new(vault)
+    await database.run(lambda c: crypto_values.save_new(c, values))
+    return _opened(vault, values, bot_id, Ledger(database))
+
+
+async def existing(
+    settings: Settings, directory: Path, bot_id: str, database: Database
+) -> Foundation | None:
+    """Open what was kept; as `found`, but nothing is made. None if nothing was kept."""
+    values = await database.run(crypto_values.load)
     if _CHECK not in values:
-        values = _new(vault)
-        await database.run(lambda c: crypto_values.save_new(c, values))
-    ledger = Ledger(database)
+        return None
+    path = directory / settings.key_file
+    key = _given(settings, path)
+    if key is None:
+        raise ConfigError(
+            f"The encryption key is missing: there is no file {path}.",
+            "Restore it from a backup; without it, what the database holds can't be opened.",
+        )
     try:
-        return _opened(vault, values, bot_id, ledger)
+        return _opened(Vault(key), values, bot_id, Ledger(database))
     except WrongKeyError as error:
-        raise wrong_key(where) from error
+        raise wrong_key("encryption.key" if settings.key else str(path)) from error
 
 
 def wrong_key(where: str) -> ConfigError:
@@ -76,17 +91,10 @@ def wrong_key(where: str) -> ConfigError:
     )
 
 
-def _key(settings: Settings, path: Path, *, kept: bool) -> bytes:
+def _given(settings: Settings, path: Path) -> bytes | None:
     if settings.key is not None:
         return parse_key(settings.key.get_secret_value())
-    if (key := read_key(path)) is not None:
-        return key
-    if kept:
-        raise ConfigError(
-            f"The encryption key is missing: there is no file {path}.",
-            "Restore it from a backup; without it, what the database holds can't be opened.",
-        )
-    return make_key(path)
+    return read_key(path)
 
 
 def _new(vault: Vault) -> dict[str, bytes]:

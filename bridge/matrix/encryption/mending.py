@@ -139,10 +139,10 @@ class Mending:
             self._asked[room_id, session_id] = sender
             if len(self._asked) > _HELD:
                 self._asked.popitem(last=False)
-            device_id, curve_key = text_at(content, "device_id"), text_at(content, "sender_key")
+            curve_key = text_at(content, "sender_key")
             self._later(
-                lambda who=sender, where=device_id, what=session_id: self._ask(  # type: ignore[misc]
-                    who, where, room_id, what
+                lambda who=sender, raw_content=content: self._ask(  # type: ignore[misc]
+                    who, room_id, raw_content
                 )
             )
             if curve_key:
@@ -171,18 +171,23 @@ class Mending:
         await self._send(device, "m.dummy", {})
         log.info("session_mended", user_id=sender, device=device.device_id)
 
-    async def _ask(self, sender: str, device_id: str, room_id: str, session_id: str) -> None:
+    async def _ask(self, sender: str, room_id: str, event: JsonObject) -> None:
         """https://spec.matrix.org/v1.19/client-server-api/#mroom_key_request."""
+        session_id, curve_key = text_at(event, "session_id"), text_at(event, "sender_key")
+        device_id = text_at(event, "device_id") or "*"
         bot = self._account.bot
         content: JsonObject = {
             "action": "request",
             "requesting_device_id": bot.device_id,
             "request_id": f"{room_id} {session_id}",
-            "body": {"algorithm": MEGOLM, "room_id": room_id, "session_id": session_id},
+            "body": {
+                "algorithm": MEGOLM,
+                "room_id": room_id,
+                "session_id": session_id,
+                "sender_key": curve_key,  # not needed any more; matrix-nio wants it
+            },
         }
-        await send_to_devices(
-            self._bot, "m.room_key_request", {(sender, device_id or "*"): content}
-        )
+        await send_to_devices(self._bot, "m.room_key_request", {(sender, device_id): content})
         log.info("room_key_requested", room=room_id, sender=sender)
 
     async def _send(self, device: Device, event_type: str, content: JsonObject) -> None:

@@ -221,6 +221,8 @@ class Encryption:
             if await self._established():
                 break
             await asyncio.sleep(_RETRY_SECONDS)
+        if self.settings.keys is KeySource.PUSH:
+            self.devices.all_changed()  # Synapse does not push again what it could not push
         self.sealing.open()
         log.info("encryption_ready", device=self.foundation.account.bot.device_id)
         async with asyncio.TaskGroup() as group:

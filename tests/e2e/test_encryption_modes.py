@@ -1,0 +1,91 @@
+"""What the configuration chooses: pushed keys, signed devices only, encrypted rooms only."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bridge_runs import Site, assert_well_behaved
+from command_line import consilium
+from encrypted_ward import ward_of
+
+from sandbox.appservice import AppService
+from sandbox.people import Colleagues
+from sandbox.synapse import Synapse
+
+PUSHING = {
+    "msc3202_transaction_extensions": True,
+    "msc2409_to_device_messages_enabled": True,
+}
+
+
+@pytest.fixture(scope="module")
+def app_service() -> AppService:
+    return AppService(id="pushed", bot="pushed", ghosts="_pushed_")
+
+
+@pytest.fixture(scope="module")
+async def synapse(
+    tmp_path_factory: pytest.TempPathFactory, app_service: AppService
+) -> AsyncIterator[Synapse]:
+    """A homeserver that pushes keys."""
+    directory = tmp_path_factory.mktemp("synapse")
+    async with Synapse(
+        directory, app_services=[app_service.registration], experimental_features=PUSHING
+    ) as server:
+        yield server
+
+
+async def test_keys_may_be_pushed_and_the_bridge_killed_in_between(
+    site: Site, wards: Colleagues, tmp_path: Path
+) -> None:
+    own = replace(site, directory=tmp_path / "pushed")
+    encryption = {"mode": "allow", "keys": "push"}
+    async with ward_of(own, wards, tmp_path, encryption) as ward:
+        await ward.doctor.send_text(ward.room, "pushed")
+        await ward.heard("pushed")
+        await ward.bridge.kill()
+        await ward.doctor.send_text(ward.room, "pushed to nobody")
+        await ward.bridge.start()
+        await ward.heard("pushed to nobody", timeout=60)
+        ward.say("and back")
+        assert (await ward.doctor.wait_for_text(ward.room, "and back", timeout=60)).encrypted
+    assert_well_behaved(ward.bridge)
+
+
+async def test_where_encryption_is_required_nothing_is_said_in_the_clear_until_it_is_turned_on(
+    site: Site, wards: Colleagues, tmp_path: Path
+) -> None:
+    own = replace(site, directory=tmp_path / "required")
+    async with ward_of(own, wards, tmp_path, {"mode": "require"}, encrypted=False) as ward:
+        await ward.doctor.send_text(ward.room, "too early")
+        notice = await ward.doctor.timeline.wait_for(
+            lambda seen: "not encrypted" in seen.body, timeout=40
+        )
+        assert notice.sender == f"@{site.app_service.bot}:{site.synapse.server_name}"
+        assert "too early" not in ward.heard_so_far()
+
+        await ward.doctor.turn_on_encryption(ward.room)
+        await ward.doctor.until(lambda: ward.doctor.knows_device_of(notice.sender))
+        await ward.doctor.send_text(ward.room, "in confidence")
+        await ward.heard("in confidence", timeout=40)
+        ward.say("likewise")
+        assert (await ward.doctor.wait_for_text(ward.room, "likewise", timeout=40)).encrypted
+
+        told = await consilium(own.directory / "config.yaml", "check")
+        assert told.problems == []
+        assert any("is known and cross-signed" in line for line in told.lines)
+    assert_well_behaved(ward.bridge)
+
+
+async def test_with_signed_devices_only_an_unsigned_one_gets_no_keys_and_is_not_heard(
+    site: Site, wards: Colleagues, tmp_path: Path
+) -> None:
+    own = replace(site, directory=tmp_path / "signed")
+    encryption = {"mode": "allow", "devices": "signed"}
+    async with ward_of(own, wards, tmp_path, encryption) as ward:
+        await ward.doctor.send_text(ward.room, "from an unsigned device")
+        # The notice about it is encrypted, too, and this device is not given its key
+        await ward.doctor.until(lambda: bool(ward.doctor.locked), timeout=40)
+        assert "from an unsigned device" not in ward.heard_so_far()
+    assert_well_behaved(ward.bridge)
