@@ -95,14 +95,14 @@ class MailUser:
                         return mail
                 await asyncio.sleep(_POLL)
 
-    async def clear(self) -> None:
-        """Throw all mails away."""
-        await asyncio.to_thread(self._clear)
+    async def delete_last(self) -> None:
+        """Throw the newest mail away."""
+        await asyncio.to_thread(self._delete_last)
 
-    def _clear(self) -> None:
+    def _delete_last(self) -> None:
         with self._imap() as client:
             client.select("INBOX")
-            client.store("1:*", "+FLAGS", r"(\Deleted)")
+            client.store("*", "+FLAGS", r"(\Deleted)")
             client.expunge()
 
     def _imap(self) -> imaplib.IMAP4:

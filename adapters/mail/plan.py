@@ -24,17 +24,23 @@ class Seal(StrEnum):
     SMIME = "S/MIME"
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Something that is said, in one form or in both."""
+
+    text: Part | None = None
+    html: Part | None = None
+
+
 @dataclass(slots=True)
 class Plan:
     """What to fetch of a mail.
 
-    `texts` are read one after the other; `html` is the same in another form, None where there is
-    none. `files` go with it, and `calendar` is an invitation. `sealed`: it is encrypted, and
-    among the files is what can be opened elsewhere.
+    `bodies` are read one after the other. `files` go with it, and `calendar` is an invitation.
+    `sealed`: it is encrypted, and among the files is what can be opened elsewhere.
     """
 
-    texts: list[Part] = field(default_factory=list)
-    html: list[Part] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
     files: list[Part] = field(default_factory=list)
     calendar: Part | None = None
     sealed: Seal | None = None
@@ -53,9 +59,8 @@ def _take(part: Part, plan: Plan) -> None:
             _take_one_form(part, plan)
         case "multipart/encrypted":
             plan.sealed = Seal.PGP
-            plan.files += [
-                each for each in _leaves(part) if each.kind != "application/pgp-encrypted"
-            ]
+            sealed = [each for each in _leaves(part) if each.kind != "application/pgp-encrypted"]
+            plan.files += sealed
         case kind if kind.startswith("multipart/"):
             for child in part.parts:
                 _take(child, plan)
@@ -75,24 +80,20 @@ def _take_leaf(part: Part, plan: Plan) -> None:
         if part.name:
             plan.files.append(part)
     elif part.kind in _TEXTS and part.disposition != "attachment" and not part.name:
-        if part.kind == "text/html":
-            # Where the other texts have no second form, they come before it in this one
-            plan.html.append(part)
-        else:
-            plan.texts.append(part)
+        plan.bodies.append(Body(html=part) if part.kind == "text/html" else Body(text=part))
     else:
         plan.files.append(part)
 
 
 def _take_one_form(part: Part, plan: Plan) -> None:
-    """The same thing several times: the plain and the formatted one are taken, and the rest only
-    where it is something else.
-    """
+    """The same thing several times: the plain and the formatted one are one body."""
     inner = Plan()
     for child in part.parts:
         _take(child, inner)
-    plan.texts += inner.texts[:1]
-    plan.html += inner.html[:1]
+    text = next((each.text for each in inner.bodies if each.text), None)
+    html = next((each.html for each in inner.bodies if each.html), None)
+    if text or html:
+        plan.bodies.append(Body(text, html))
     plan.files += inner.files
     plan.calendar = plan.calendar or inner.calendar
     plan.sealed = plan.sealed or inner.sealed

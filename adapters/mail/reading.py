@@ -2,9 +2,10 @@
 
 import asyncio
 import html as markup
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from adapters.mail.addresses import author_of
 from adapters.mail.header import Header
@@ -13,7 +14,7 @@ from adapters.mail.mailbox import Envelope, Mailbox
 from adapters.mail.message_ids import former_ids
 from adapters.mail.new_html import CutHtml, new_html
 from adapters.mail.new_text import Cut, is_footer, new_text, unflowed
-from adapters.mail.plan import Plan, plan_of
+from adapters.mail.plan import Body, Plan, plan_of
 from adapters.mail.settings import FullMail
 from adapters.mail.sources import TEXT, Source, text_of
 from adapters.mail.structure import Broken, Part, read_structure
@@ -25,10 +26,14 @@ _LONGEST_TEXT: Final = 300_000
 _LONGEST_HTML: Final = 1_200_000
 """Bytes as sent that are read of what a mail says."""
 _MOST_FILES: Final = 30
+_MOST_BODIES: Final = 50
 _SMALL: Final = 20_000
 """Characters up to which a text is looked at on the loop itself."""
 _PGP: Final = "-----BEGIN PGP MESSAGE-----"
 _KINDS: Final = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
+
+
+_Result = TypeVar("_Result", Cut, CutHtml)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,36 +116,53 @@ def moment(header: Header, envelope: Envelope) -> datetime:
 
 
 async def _said(mailbox: Mailbox, uid: int, plan: Plan, answer: bool) -> _Said:  # noqa: FBT001
-    more = False
-    texts: list[str] = []
-    for part in plan.texts:
-        text = await text_of(mailbox, uid, part, _LONGEST_TEXT)
-        more = more or part.size > _LONGEST_TEXT
-        if part.parameters.get("format", "").lower() == "flowed":
-            delete = part.parameters.get("delsp", "").lower() == "yes"
-            text = unflowed(text, delete_space=delete)
-        if not (texts or plan.html) or not is_footer(text):
-            texts.append(text)
-    htmls: list[str] = []
-    for part in plan.html:
-        htmls.append(await text_of(mailbox, uid, part, _LONGEST_HTML))
-        more = more or part.size > _LONGEST_HTML
-    text, html = "\n\n".join(texts), "\n".join(htmls)
+    """All bodies, one after the other; formatted, as soon as one of them is."""
+    pieces: list[_Said] = []
+    for body in plan.bodies[:_MOST_BODIES]:
+        piece = await _piece(mailbox, uid, body, answer)
+        if not (pieces and is_footer(piece.text)):
+            pieces.append(piece)
+    html = ""
+    if any(piece.html for piece in pieces):
+        html = "".join(piece.html or _as_html(piece.text) for piece in pieces)
+    return _Said(
+        "\n\n".join(piece.text for piece in pieces if piece.text.strip()),
+        html,
+        any(piece.quoted for piece in pieces),
+        any(piece.more for piece in pieces) or len(plan.bodies) > _MOST_BODIES,
+    )
+
+
+async def _piece(mailbox: Mailbox, uid: int, body: Body, answer: bool) -> _Said:  # noqa: FBT001
+    """One body, in its formatted form if that says anything."""
+    if body.html is not None:
+        html = await text_of(mailbox, uid, body.html, _LONGEST_HTML)
+        formatted = await _apart(new_html, html, answer)
+        if formatted.text or "<img" in formatted.html:
+            more = body.html.size > _LONGEST_HTML
+            return _Said(formatted.text, formatted.html, formatted.quoted, more)
+    if body.text is None:
+        return _Said("")
+    text = await text_of(mailbox, uid, body.text, _LONGEST_TEXT)
     if _PGP in text:
         return _Said(_IN_PARENTHESES.format("This mail is encrypted with OpenPGP"), more=True)
-    if len(text) + len(html) > _SMALL:
-        cut, formatted = await asyncio.to_thread(_new, text, html, answer)
-    else:
-        cut, formatted = _new(text, html, answer)
-    if formatted is None:
-        return _Said(cut.text, quoted=cut.quoted, more=more)
-    plain = cut.text if cut.text.strip() and cut.quoted == formatted.quoted else formatted.text
-    return _Said(plain, formatted.html, formatted.quoted, more)
+    if body.text.parameters.get("format", "").lower() == "flowed":
+        delete = body.text.parameters.get("delsp", "").lower() == "yes"
+        text = unflowed(text, delete_space=delete)
+    cut = await _apart(new_text, text, answer)
+    return _Said(cut.text, quoted=cut.quoted, more=body.text.size > _LONGEST_TEXT)
 
 
-def _new(text: str, html: str, answer: bool) -> tuple[Cut, CutHtml | None]:  # noqa: FBT001
-    cut = new_text(text, answers=answer)
-    return cut, new_html(html, answers=answer) if html.strip() else None
+async def _apart(cut: Callable[..., _Result], text: str, answers: bool) -> _Result:  # noqa: FBT001
+    """Work on a long text beside the loop, which others need meanwhile."""
+    if len(text) > _SMALL:
+        return await asyncio.to_thread(cut, text, answers=answers)
+    return cut(text, answers=answers)
+
+
+def _as_html(text: str) -> str:
+    paragraphs = (markup.escape(part).replace("\n", "<br>") for part in text.split("\n\n"))
+    return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs if paragraph.strip())
 
 
 async def _invitation(mailbox: Mailbox, uid: int, plan: Plan) -> str:
@@ -160,6 +182,8 @@ def _with_remarks(said: _Said, plan: Plan, invitation: str) -> _Said:
                 f"This mail is encrypted with {plan.sealed}: the bridge can't read it"
             )
         )
+    if len(plan.files) > _MOST_FILES:
+        remarks.append(_IN_PARENTHESES.format("More files came than are shown"))
     if said.more:
         remarks.append(_IN_PARENTHESES.format("There is more of it: see the full mail"))
     for remark in remarks:

@@ -11,7 +11,7 @@ from adapters.mail.header import Header
 from adapters.mail.imap_wire import Declined, Lost
 from adapters.mail.mailbox import Mailbox, NotAllowed, visiting
 from adapters.mail.new_html import plain_of
-from adapters.mail.plan import plan_of
+from adapters.mail.plan import Body, plan_of
 from adapters.mail.settings import MailSettings
 from adapters.mail.structure import Broken, Part, read_structure
 from adapters.mail.timing import Timing
@@ -97,13 +97,17 @@ async def whole_text(mailbox: Mailbox, uid: int) -> bytes:
     except Broken:
         text = decode(await mailbox.section(uid, "TEXT", 0, _LONGEST_TEXT), "utf-8")
     else:
-        texts = [await text_of(mailbox, uid, part, _LONGEST_TEXT) for part in plan.texts]
-        if not any(text.strip() for text in texts):
-            texts = [
-                plain_of(await text_of(mailbox, uid, part, _LONGEST_TEXT)) for part in plan.html
-            ]
-        text = "\n\n".join(texts)
+        text = "\n\n".join([await _words_of(mailbox, uid, body) for body in plan.bodies])
     return ("\n".join(lines) + "\n\n" + text.strip() + "\n").encode()
+
+
+async def _words_of(mailbox: Mailbox, uid: int, body: Body) -> str:
+    words = ""
+    if body.text is not None:
+        words = await text_of(mailbox, uid, body.text, _LONGEST_TEXT)
+    if body.html is not None and not words.strip():
+        words = plain_of(await text_of(mailbox, uid, body.html, _LONGEST_TEXT))
+    return words
 
 
 async def text_of(mailbox: Mailbox, uid: int, part: Part, limit: int) -> str:

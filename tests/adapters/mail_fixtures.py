@@ -1,5 +1,6 @@
 """Real mail servers, started once, and colleagues with mail programs."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ MEMBERS = (BRIDGE, "anna@clinic.test", "bram@clinic.test")
 
 @pytest.fixture(scope="session")
 async def mail_servers(reachable: Path) -> AsyncIterator[MailServers]:
+    if os.geteuid() != 0:
+        pytest.skip("Dovecot and Postfix, as they are used here, run as root only")
     servers = MailServers(
         reachable / "mail",
         mailboxes={

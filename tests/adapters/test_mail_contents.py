@@ -83,7 +83,7 @@ async def test_a_mail_that_was_deleted_since_has_no_files_any_more(
     )
     message = await came(mail_bridge, mailbox, group, listed(group, body, kind=MIXED), "Soon gone")
 
-    await mailbox.clear()
+    await mailbox.delete_last()
 
     with pytest.raises(Refused):
         await fetched(mail_bridge, message.attachments[0])
@@ -130,6 +130,22 @@ async def test_a_formatted_answer_comes_without_what_it_quotes(
     assert "Wat nu?" in text
     assert "From: Cora <cora@clinic.test>" in text
     assert "List-" not in text
+
+
+async def test_a_mail_in_several_pieces_is_whole(mail_bridge: Bridge, mailbox: MailUser) -> None:
+    group = new_list()
+    await mail_bridge.enter(group)
+    body = parts(
+        ("Content-Type: text/plain", "Above a < b."),
+        ("Content-Type: text/html", "<p>Within the <b>middle</b>.</p>"),
+        ("Content-Type: text/plain", "Below."),
+        ("Content-Type: text/plain", f"{'_' * 40}\nWard mailing list\nTo unsubscribe, write"),
+    )
+
+    message = await came(mail_bridge, mailbox, group, listed(group, body, "", kind=MIXED), "Below")
+
+    assert message.text == "Above a < b.\n\nWithin the middle.\n\nBelow."
+    assert message.html == "<p>Above a &lt; b.</p><p>Within the <b>middle</b>.</p><p>Below.</p>"
 
 
 async def test_the_full_mail_is_attached_as_the_admin_chose(
