@@ -164,6 +164,7 @@ class Edited:
     mentions: tuple[Mention, ...] = ()
     id: str | None = None
     aliases: tuple[str, ...] = ()
+    emote: bool = False
     kind: ClassVar[Kind] = Kind.EDITED
 
 

@@ -54,7 +54,8 @@ class Composer:
 
     def edit(self, outgoing: Outgoing, event: Edited, key: str) -> str:
         """The contents of a message that stands for the one that was sent with `key`."""
-        body, more = clean(event.text), edits.element(key) + self.thread(outgoing)
+        words = f"/me {event.text}" if event.emote else event.text
+        body, more = clean(words), edits.element(key) + self.thread(outgoing)
         answer, most = self._answered(outgoing)
         quoted = ""
         if answer is not None:

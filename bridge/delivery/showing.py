@@ -17,7 +17,7 @@ from bridge.flow.otherwise import described
 from bridge.flow.presentation import Stage, present
 from bridge.flow.relations import Relations
 from bridge.flow.relay import Duty
-from bridge.model import Attachment, Message, Place
+from bridge.model import Attachment, Deliverable, Message, PictureChanged, Place
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,9 @@ _FETCH_ATTEMPTS: Final = 5
 a lane for days.
 """
 _STAND_IN: Final = ".x"
+_SLOW_LINE: Final = 100_000
+"""Bytes a second."""
+_LONGEST_UPLOAD: Final = 840.0
 
 
 class Files(Protocol):
@@ -124,11 +127,12 @@ class Showing:
         instead, and why is returned.
         """
         event = outgoing.event
-        if not (isinstance(event, Message) and event.attachments):
+        attachment = _attachment(event)
+        if attachment is None:
             await self._send(outlet, outgoing, duty)
             return None
         limit = outlet.capabilities(self._place.id).max_file
-        fetching = self._tools.files.fetch(event.attachments[0], event.place, self._place, limit)
+        fetching = self._tools.files.fetch(attachment, event.place, self._place, limit)
         async with AsyncExitStack() as stack:
             try:
                 file = await stack.enter_async_context(fetching)
@@ -144,6 +148,8 @@ class Showing:
                 if refusal is None:
                     return None
                 reason = refusal
+        if not isinstance(event, Message):
+            raise reason
         log.info("file_not_carried", message=duty.message_id, place=str(self._place))
         await self._send(outlet, _without_file(outgoing, event, reason), duty)
         return reason
@@ -156,7 +162,7 @@ class Showing:
         return None
 
     async def _send(self, outlet: Outlet, outgoing: Outgoing, duty: Duty) -> None:
-        async with asyncio.timeout(self._tools.seconds):
+        async with asyncio.timeout(self._seconds(outgoing)):
             if duty.doubtful:
                 found = await outlet.find(outgoing)
                 if found is None:
@@ -170,9 +176,24 @@ class Showing:
                 return
             duty.sent.append(await outlet.send(outgoing))
 
+    def _seconds(self, outgoing: Outgoing) -> float:
+        """How long one send may take: a file as long as a slow line needs for it."""
+        size = 0 if outgoing.file is None else outgoing.file.size
+        return self._tools.seconds + min(size / _SLOW_LINE, _LONGEST_UPLOAD)
+
     @property
     def _network_name(self) -> str:
         return self._tools.network_names.get(self._place.network, self._place.network)
+
+
+def _attachment(event: Deliverable) -> Attachment | None:
+    """The file that has to be fetched to show an event."""
+    match event:
+        case Message():
+            return event.attachments[0] if event.attachments else None
+        case PictureChanged():
+            return event.picture
+    return None
 
 
 def _without_file(outgoing: Outgoing, event: Message, reason: Refused) -> Outgoing:

@@ -56,6 +56,7 @@ def edited(event: Edited, target: Copy) -> Message:
         led.plain,
         html=led.html,
         mentions=event.mentions,
+        emote=event.emote,
     )
 
 

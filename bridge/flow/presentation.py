@@ -136,10 +136,9 @@ def _texts(message: Message, stage: Stage) -> Iterator[Message]:
 
 def _byline(event: Message | Edited, capabilities: Capabilities) -> str:
     """What stands before every piece: a long text must not lose its author halfway."""
-    emote = isinstance(event, Message) and event.emote
     if not capabilities.own_names:
-        return f"* {event.author.name}" if emote else f"{event.author.name}:"
-    return "*" if emote and not capabilities.does(Feature.EMOTE) else ""
+        return f"* {event.author.name}" if event.emote else f"{event.author.name}:"
+    return "*" if event.emote and not capabilities.does(Feature.EMOTE) else ""
 
 
 # --- changes ------------------------------------------------------------------------------------
@@ -155,9 +154,8 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         follow_up = otherwise.edited(event, targets[0])
         yield from _said(follow_up, key, stage, Relations(reply_to=targets[0]))
         return
-    original = relations.original
-    emote = original is not None and original.emote
-    byline = _edit_byline(event, can, emote=emote)
+    byline = _byline(event, can)
+    event = replace(event, emote=event.emote and can.does(Feature.EMOTE) and can.own_names)
     texts = list(stage.wording.pieces(event.text, event.html, byline))
     for number, target in enumerate(targets):
         part_key = key if number == 0 else f"{key}.{number}"
@@ -171,12 +169,6 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
     for number in range(len(targets), len(texts)):
         more = otherwise.continued(event, texts[number])
         yield Outgoing(stage.place, f"{key}.{number}", more, topic=relations.topic)
-
-
-def _edit_byline(event: Edited, capabilities: Capabilities, *, emote: bool) -> str:
-    if not capabilities.own_names:
-        return f"* {event.author.name}" if emote else f"{event.author.name}:"
-    return "*" if emote and not capabilities.does(Feature.EMOTE) else ""
 
 
 def _too_old(event: Edited, target: Copy, capabilities: Capabilities) -> bool:

@@ -31,6 +31,7 @@ from bridge.model import (
     Edited,
     MediaKind,
     Message,
+    PictureChanged,
     Place,
     Reacted,
     Reactions,
@@ -460,3 +461,32 @@ async def test_where_no_file_can_be_shown_a_line_links_to_it(
     assert matrix.texts() == [
         "Anna (Hospital A): [image] photo.jpg (1.2 MB) https://bridge.example/media/x\nlook"
     ]
+
+
+async def test_an_edit_of_an_action_stays_one(
+    make_core: MakeCore, matrix: ScriptedOutlet, hospital_b: ScriptedOutlet
+) -> None:
+    hospital_b.shows = replace(ABLE, own_names=False)
+    core = make_core()
+    await core.start()
+    await core.receive(replace(said(1, text="waves"), emote=True))
+    await core.receive(replace(edited("m1", "nods"), emote=True))
+    change = (await shown(matrix, 2))[1].event
+    assert isinstance(change, Edited)
+    assert (change.text, change.emote) == ("nods", True)
+    relayed = (await shown(hospital_b, 2))[1].event
+    assert isinstance(relayed, Edited)
+    assert relayed.text == "* Anna (Hospital A) nods"
+
+
+async def test_a_picture_of_the_place_comes_with_its_file(
+    make_core: MakeCore, matrix: ScriptedOutlet, photo: LocalFile
+) -> None:
+    core = make_core()
+    core.files.here[PHOTO.source] = photo
+    await core.start()
+    await core.receive(PictureChanged(WARD_A, ANNA, START, PHOTO, "p1"))
+    await core.receive(PictureChanged(WARD_A, ANNA, START, None, "p2"))
+    first, second = await shown(matrix, 2)
+    assert first.file == photo
+    assert second.file is None

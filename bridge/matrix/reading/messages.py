@@ -62,7 +62,10 @@ def _edited(head: Head, target: str, content: JsonObject, people: People) -> Edi
     if not (text.strip() or files):
         return head.unreadable("it has no text")
     mentions = people.mentioned(fresh, text, html)
-    return Edited(head.place, head.author, head.time, target, text, html, mentions, head.id)
+    emote = fresh.get("msgtype") == "m.emote"
+    return Edited(
+        head.place, head.author, head.time, target, text, html, mentions, head.id, emote=emote
+    )
 
 
 def _words(
