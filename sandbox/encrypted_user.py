@@ -247,7 +247,8 @@ class EncryptedUser:
 
     def members(self, room: str) -> set[str]:
         """Who is in a room, by this user's view."""
-        return set(self._client.rooms[room].users)
+        seen = self._client.rooms[room]
+        return set(seen.users) - set(seen.invited_users)
 
     def knows_device_of(self, user_id: str) -> bool:
         """Whether this client knows a device of somebody, to which it can send keys."""

@@ -45,9 +45,9 @@ async def test_keys_may_be_pushed_and_the_bridge_killed_in_between(
         await ward.doctor.send_text(ward.room, "pushed")
         await ward.heard("pushed")
         await ward.bridge.kill()
-        await ward.doctor.send_text(ward.room, "pushed to nobody")
         await ward.bridge.start()
-        await ward.heard("pushed to nobody", timeout=60)
+        await ward.doctor.send_text(ward.room, "pushed again")
+        await ward.heard("pushed again", timeout=60)
         ward.say("and back")
         assert (await ward.doctor.wait_for_text(ward.room, "and back", timeout=60)).encrypted
     assert_well_behaved(ward.bridge)

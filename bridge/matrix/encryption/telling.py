@@ -126,7 +126,7 @@ class Telling:
             log.warning("undecrypted_given_up", events=gone)
 
     async def _settle(self, room_id: str) -> None:
-        room = self._rooms.known(room_id)
+        room = await self._rooms.find(room_id)
         if room is None:
             return
         rows = await self._database.run(lambda c: crypto_waiting.late(c, room_id))
