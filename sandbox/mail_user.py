@@ -47,18 +47,26 @@ class MailUser:
         with smtplib.SMTP(LOOPBACK, self.smtp_port, timeout=20) as client:
             client.sendmail(self.address, [to], data)
 
-    async def put(self, raw: bytes) -> None:
+    async def put(self, raw: bytes, folder: str = "INBOX") -> None:
         """Put a mail into the own mailbox, as if it had come."""
-        await self.put_all([raw])
+        await self.put_all([raw], folder)
 
-    async def put_all(self, mails: Sequence[bytes]) -> None:
+    async def put_all(self, mails: Sequence[bytes], folder: str = "INBOX") -> None:
         """Put mails into the own mailbox, in order."""
-        await asyncio.to_thread(self._put, mails)
+        await asyncio.to_thread(self._put, mails, folder)
 
-    def _put(self, mails: Sequence[bytes]) -> None:
+    async def make_folder(self, name: str) -> None:
+        """Make a folder, whose name is given as IMAP writes it."""
+        await asyncio.to_thread(self._make_folder, name)
+
+    def _make_folder(self, name: str) -> None:
+        with self._imap() as client:
+            client.create(f'"{name}"')
+
+    def _put(self, mails: Sequence[bytes], folder: str) -> None:
         with self._imap() as client:
             for raw in mails:
-                client.append("INBOX", "", imaplib.Time2Internaldate(time.time()), raw)
+                client.append(f'"{folder}"', "", imaplib.Time2Internaldate(time.time()), raw)
 
     async def mails(self) -> list[EmailMessage]:
         """All that is in the mailbox, in order."""

@@ -10,7 +10,7 @@ from adapters.mail.belonging import FIELDS, list_of
 from adapters.mail.header import Header
 from adapters.mail.imap_wire import Declined, Lost
 from adapters.mail.mailbox import Mailbox, NotAllowed, visiting
-from adapters.mail.sending import Postman
+from adapters.mail.sending import Postman, hang_up
 from adapters.mail.settings import MailSettings
 from adapters.mail.timing import DEFAULT, Timing
 from bridge.contract import Finding, Unreachable
@@ -116,7 +116,7 @@ async def _sending(settings: MailSettings, name: str, timing: Timing) -> Finding
             ok=False, subject=subject, sentence=error.sentence,
             advice="Check smtp_host, smtp_port, smtp_tls and the password.",
         )  # fmt: skip
-    client.close()
+    await hang_up(client)
     return Finding(
         ok=True, subject=subject,
         sentence=f"{settings.smtp_host}:{settings.smtp_at} takes mails from {settings.address}.",

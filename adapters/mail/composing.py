@@ -15,6 +15,8 @@ from bridge.contract import LocalFile, Outgoing, Refused
 from bridge.model import Message
 
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_POLICY: Final = SMTP.clone(cte_type="7bit")
+"""So that no server on the way has to rewrite it, which would break its signature (DKIM)."""
 _LONGEST_SUBJECT: Final = 150
 _FIRST_WORDS: Final = 70
 _LONGEST_NAME: Final = 120
@@ -27,12 +29,13 @@ def subject_of(outgoing: Outgoing, known: str) -> str:
         outgoing: what is sent.
         known: the subject that the conversation has on the list, as far as known.
     """
-    within = outgoing.topic is not None or outgoing.reply_to is not None
-    if within:
-        title = known or (outgoing.topic.title if outgoing.topic else "")
-        title = title or (outgoing.reply_to.text if outgoing.reply_to else "")
-        plain = bare(one_line(title))
-        return f"Re: {_shortened(plain, _LONGEST_SUBJECT)}" if plain else "Re: (no subject)"
+    title = known or (outgoing.topic.title if outgoing.topic else "")
+    title = title or (outgoing.reply_to.text if outgoing.reply_to else "")
+    plain = _shortened(bare(one_line(title)), _LONGEST_SUBJECT)
+    if ancestors(outgoing):
+        return f"Re: {plain or '(no subject)'}"
+    if plain:  # a conversation that has begun elsewhere, and is new to the list
+        return plain
     event = outgoing.event
     text = event.text if isinstance(event, Message) else ""
     first = next((line for line in text.split("\n") if line.strip()), "")
@@ -49,7 +52,7 @@ async def compose(outgoing: Outgoing, settings: MailSettings, subject: str) -> b
     event = outgoing.event
     if not isinstance(event, Message):
         raise Refused(_CANNOT.get(str(event.kind), "A mailing list can't show this."))
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     author = one_line(event.author.name)[:_LONGEST_NAME] or "Someone"
     mail["From"] = _mailbox(f"{author} via {settings.via}", settings.address)
     mail["To"] = outgoing.place.id

@@ -106,6 +106,7 @@ class Listener:
                 await self._take(mailbox, uids)
                 position = uids[-1] + 1
                 self._note_position(mailbox.validity, position)
+                await self._mark(mailbox, uids)
             await mailbox.wait(self._timing, self._wake)
 
     def _note_position(self, validity: int, position: int) -> None:
@@ -123,6 +124,7 @@ class Listener:
         found = await self._backlog.find(mailbox, waiting, position)
         for uids in _batches(found.uids):
             await self._take(mailbox, uids, waiting, found)
+            await self._mark(mailbox, uids)
         entered = [each for each in waiting.values() if self._groups.get(each.address) is each]
         for group in entered:
             group.inside = True
@@ -157,8 +159,6 @@ class Listener:
             # What was read before the connection broke is handed over all the same
             if events:
                 await self._inlet.receive(events)
-        if self._marks:
-            await self._mark(mailbox, uids)
 
     async def _envelopes(self, mailbox: Mailbox, uids: Sequence[int]) -> list[Envelope]:
         """Their headers and structures; one by one where together they are too much."""
@@ -254,6 +254,9 @@ class Listener:
             log.info("list_not_linked", network=self._network, list=name)
 
     async def _mark(self, mailbox: Mailbox, uids: Sequence[int]) -> None:
+        """Mark them as read, if that is wanted."""
+        if not self._marks:
+            return
         try:
             await mailbox.mark_seen(uids)
         except Declined as error:

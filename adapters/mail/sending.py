@@ -1,6 +1,7 @@
 """Hands mails in at the SMTP server (RFC 5321), each on a connection of its own."""
 
 import asyncio
+import contextlib
 import re
 from collections import deque
 from typing import Final
@@ -20,6 +21,7 @@ _LONGEST_PAUSE: Final = 5.0
 """Seconds that a mail is held here for the sake of the rate; beyond, it is given back."""
 _WORDS: Final = re.compile(r"[^\x20-\x7e\xa0-\uffff]+")
 _GREYLISTED: Final = 300.0
+_FAREWELL: Final = 2.0
 _BUSY: Final = 60.0
 
 
@@ -52,7 +54,7 @@ class Postman:
             try:
                 await self._transfer(client, recipient, mail)
             finally:
-                client.close()
+                await hang_up(client)
 
     async def connect(self) -> aiosmtplib.SMTP:
         """A connection, logged in.
@@ -145,6 +147,13 @@ class Postman:
                 )
             await asyncio.sleep(max(pause, 0.0))
         sent.append(loop.time())
+
+
+async def hang_up(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye, if the server still listens."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit(timeout=_FAREWELL)
+    client.close()
 
 
 def _said(message: str) -> str:

@@ -12,15 +12,16 @@ from mail_raw import listed
 from adapters.mail.settings import MailSettings
 
 GROUP = "ward@lists.test"
-PROMPT = replace(QUICK, first_delay=0.01, longest_delay=0.02, answer=0.5, connect=0.5)
+PROMPT = replace(QUICK, look=0.05, first_delay=0.01, longest_delay=0.02, answer=0.5, connect=0.5)
 PLAIN = b'("TEXT" "PLAIN" NIL NIL NIL "7BIT" 5 1)'
 
 
 class Scripted:
     """An IMAP server with three mails, which says of the second one what it is told to say."""
 
-    def __init__(self, structure: bytes | None) -> None:
+    def __init__(self, structure: bytes | None, capabilities: bytes = b"IDLE") -> None:
         self.structure = structure
+        self.capabilities = capabilities
         self.mails = {uid: listed(GROUP, "body.", f"mail {uid}") for uid in (1, 2, 3)}
         self.silent = False
 
@@ -43,7 +44,7 @@ class Scripted:
     def _answer(self, command: bytes, writer: asyncio.StreamWriter) -> bool:
         words = command.upper().split()
         if words[0] == b"CAPABILITY":
-            writer.write(b"* CAPABILITY IMAP4rev1 IDLE\r\n")
+            writer.write(b"* CAPABILITY IMAP4rev1 " + self.capabilities + b"\r\n")
         elif words[0] == b"SELECT":
             writer.write(b"* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 1]\r\n")
         elif words[:2] == [b"UID", b"SEARCH"] and words[2] == b"UID":
@@ -130,3 +131,14 @@ async def test_a_server_that_says_nothing_is_told_to_be_away() -> None:
         await bridge.inlet.message("mail 3")
 
     assert "does not answer" in fallen.reason
+
+
+async def test_a_server_that_does_not_tell_of_new_mails_is_asked() -> None:
+    script = Scripted(PLAIN, capabilities=b"")
+    async with served(script) as bridge:
+        await bridge.network.open(GROUP, ())
+        await bridge.inlet.message("mail 3")
+        script.mails[4] = listed(GROUP, "body.", "mail 4")
+        await bridge.inlet.message("mail 4")
+
+        assert len(bridge.inlet.messages(GROUP)) == 4

@@ -43,6 +43,7 @@ def copy(message_id: str, text: str = "") -> Copy:
 async def read(outgoing: Outgoing, known: str = "") -> email.message.EmailMessage:
     data = await compose(outgoing, SETTINGS, subject_of(outgoing, known))
     assert b"\n" not in data.replace(b"\r\n", b"")
+    assert data.isascii()
     assert all(len(line) <= 998 for line in data.split(b"\r\n"))
     return email.message_from_bytes(data, policy=default)
 
@@ -95,6 +96,12 @@ def test_within_a_conversation_its_subject_stays() -> None:
 
     assert subject_of(within, "Known on the list") == "Re: Known on the list"
     assert subject_of(within, "") == "Re: What is it?"
+
+
+def test_a_conversation_that_began_elsewhere_is_no_answer_to_the_list() -> None:
+    elsewhere = saying("I say", topic=Topic(None, None, "Re: What is it?"))
+
+    assert subject_of(elsewhere, "") == "What is it?"
 
 
 async def test_long_ids_are_not_broken_apart() -> None:
