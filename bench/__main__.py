@@ -13,10 +13,13 @@ from typing import Annotated
 import typer
 from aiohttp import ClientError
 
+from bench.encrypted import encrypted_table, measure
 from bench.load import BenchError
 from bench.programme import FULL, QUICK, Performer
 from bench.table import machine, show, start_table, talk_table
 from sandbox.process import ProcessError
+
+_MEMBERS = 100
 
 
 class Part(StrEnum):
@@ -25,6 +28,7 @@ class Part(StrEnum):
     ALL = "all"
     TALK = "talk"
     START = "start"
+    ENCRYPTED = "encrypted"
 
 
 def main(
@@ -58,9 +62,12 @@ async def _run(performer: Performer, part: Part) -> bool:
         figures, section = await performer.start()
         starts.append(figures)
         sections.append(section)
-    show(talk_table([(section.title, section.rows) for section in sections]))
+    if sections:
+        show(talk_table([(section.title, section.rows) for section in sections]))
     if starts:
         show(start_table(starts))
+    if part in {Part.ALL, Part.ENCRYPTED}:
+        show(encrypted_table(await measure(performer.directory, _MEMBERS)))
     return all(section.good for section in sections)
 
 
