@@ -176,7 +176,8 @@ class Threads:
             answered = next(iter(all_of(header.first("In-Reply-To"))), ancestors[-1])
             thread = await self._thread_of(mailbox, group, ancestors, _STEPS)
             reply_to = self._known_as(group, answered)
-            known = self._threads.get(group, reply_to) is not None
+            is_own_word = bool(key_in(reply_to, self._domain))
+            known = is_own_word or self._threads.get(group, reply_to) is not None
             found = thread or Thread(self._known_as(group, ancestors[0]), bare(subject))
             return Standing(name, found, reply_to, known)
         guessed = await self._guess(mailbox, group, header, arrived)

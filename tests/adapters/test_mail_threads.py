@@ -125,6 +125,23 @@ async def test_an_answer_to_an_own_mail_whose_id_the_list_rewrote_finds_it(
     assert second.topic == f"{KEY}@hospital.test"
 
 
+async def test_what_quotes_an_own_mail_that_never_came_back_quotes_nothing_new(
+    mail_bridge: Bridge, mailbox: MailUser
+) -> None:
+    group = new_list()
+    await mail_bridge.enter(group)
+    own = f"<{KEY[::-1]}@hospital.test>"
+    quoting = "Yes.\n\nOn 1 June Dr. Ann wrote:\n> Is it\n> a tick\n> bite?"
+
+    message = await came(
+        mail_bridge, mailbox, listed(group, quoting, "Re: A case", In_Reply_To=own), "Yes."
+    )
+
+    assert message.reply_to == own.strip("<>")
+    assert message.text.endswith("Yes.")
+    assert message.attachments == ()
+
+
 async def test_an_id_that_a_list_rewrote_is_known_by_its_former_name_too(
     mail_bridge: Bridge, mailbox: MailUser
 ) -> None:
