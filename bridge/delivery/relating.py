@@ -11,14 +11,14 @@ from bridge.delivery.recorder import Entry, Recorder
 from bridge.flow.codec import decode_deliverable
 from bridge.flow.keys import delivery_key
 from bridge.flow.naming import shown_name
-from bridge.flow.relations import NONE, Relations
+from bridge.flow.relations import NONE, Relations, Reshaped
 from bridge.flow.relay import Duty
-from bridge.model import Edited, Message, Place, Reacted
+from bridge.model import Deleted, Edited, Message, Place, Reacted
 from bridge.store import reactions, references
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow
 from bridge.store.references import KeptEvent
-from bridge.store.tables import ALIAS
+from bridge.store.tables import ADDED, ALIAS, GONE
 
 _TITLE_CHARACTERS: Final = 100
 
@@ -93,6 +93,7 @@ class _Look:
         return Relations(
             targets=self._copies(connection, target_id),
             original=self._present(connection, target_id),
+            reshaped=self._reshaped(connection, duty, target_id),
             reaction=reaction,
             standing=self._standing(connection, duty, target_id, own_names=own_names),
             topic=topic,
@@ -119,6 +120,28 @@ class _Look:
             )
             for row in self._rows(connection, message_id)
         ]
+
+    def _reshaped(self, connection: Connection, duty: Duty, target_id: int) -> Sequence[Reshaped]:
+        if not isinstance(duty.event, Edited | Deleted):
+            return ()
+        edits = references.edits_of(connection, target_id)
+        found = (self._of_edit(connection, each) for each in edits if each.id < duty.message_id)
+        return [each for each in found if each.gone or each.added]
+
+    def _of_edit(self, connection: Connection, edit: KeptEvent) -> Reshaped:
+        rows = self._rows(connection, edit.id)
+        event = decode_deliverable(edit.kind, edit.payload) if rows else None
+        if not isinstance(event, Edited):
+            return Reshaped((), ())
+        author = replace(event.author, name=shown_name(event.author, self._network_names))
+        key = delivery_key(event, edit.id, self._place)
+        gone = {row.part - GONE for row in rows if row.part >= GONE}
+        added = [
+            Copy(row.remote_id, author, event.time, "", f"{key}.{number}" if number else key)
+            for row in rows
+            if (number := row.part - ADDED) >= 0 and row.part < GONE
+        ]
+        return Reshaped(gone, added)
 
     def _rows(self, connection: Connection, message_id: int) -> list[CopyRow]:
         rows = {

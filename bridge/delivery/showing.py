@@ -17,7 +17,16 @@ from bridge.flow.otherwise import described
 from bridge.flow.presentation import Stage, present
 from bridge.flow.relations import Relations
 from bridge.flow.relay import Duty
-from bridge.model import Attachment, Deliverable, Message, PictureChanged, Place
+from bridge.model import (
+    Attachment,
+    Deleted,
+    Deliverable,
+    Edited,
+    Message,
+    PictureChanged,
+    Place,
+)
+from bridge.store.tables import ADDED, GONE
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +108,8 @@ class Showing:
             raise Unreachable(f"{self._network_name} is not in the configuration.")
         can = outlet.capabilities(self._place.id)
         relations = await self._relations(duty, own_names=can.own_names)
-        stage = Stage(self._place, can, self._tools.network_names, self._linking(duty))
+        linking = self._linking(duty, relations)
+        stage = Stage(self._place, can, self._tools.network_names, linking)
         key = delivery_key(duty.event, duty.message_id, self._place)
         refused: Refused | None = None
         for number, outgoing in enumerate(
@@ -107,13 +117,18 @@ class Showing:
         ):
             if number < len(duty.sent):
                 continue
+            if isinstance(duty.event, Edited):
+                duty.marks[number] = _mark(outgoing)
             refused = await self._with_file(outlet, outgoing, duty) or refused
         if refused is not None:
             raise refused
 
-    def _linking(self, duty: Duty) -> Callable[[Attachment], str | None]:
-        files = duty.event.attachments if isinstance(duty.event, Message) else ()
-        return lambda file: self._tools.files.link(file, duty.message_id, files.index(file))
+    def _linking(self, duty: Duty, relations: Relations) -> Callable[[Attachment], str | None]:
+        number, message = duty.message_id, duty.event
+        if isinstance(message, Edited) and duty.target_id is not None:
+            number, message = duty.target_id, relations.original
+        files = message.attachments if isinstance(message, Message) else ()
+        return lambda file: self._tools.files.link(file, number, files.index(file))
 
     async def _relations(self, duty: Duty, *, own_names: bool) -> Relations:
         try:
@@ -171,10 +186,17 @@ class Showing:
                 else:
                     duty.sent.append(found)
                     return
-            if duty.withdrawn or self._tools.withdrawn.has(duty.message_id):
+            if duty.withdrawn or self._is_withdrawn(duty):
                 duty.sent.append(Sent())
                 return
             duty.sent.append(await outlet.send(outgoing))
+
+    def _is_withdrawn(self, duty: Duty) -> bool:
+        withdrawn = self._tools.withdrawn
+        if withdrawn.has(duty.message_id):
+            return True
+        edits = isinstance(duty.event, Edited) and duty.target_id is not None
+        return edits and withdrawn.has(duty.target_id or 0)
 
     def _seconds(self, outgoing: Outgoing) -> float:
         """How long one send may take: a file as long as a slow line needs for it."""
@@ -194,6 +216,16 @@ def _attachment(event: Deliverable) -> Attachment | None:
         case PictureChanged():
             return event.picture
     return None
+
+
+def _mark(outgoing: Outgoing) -> int:
+    """What an edit does here beside changing what is there."""
+    match outgoing.event:
+        case Message():
+            return ADDED
+        case Deleted():
+            return GONE
+    return 0
 
 
 def _without_file(outgoing: Outgoing, event: Message, reason: Refused) -> Outgoing:

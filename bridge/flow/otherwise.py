@@ -1,13 +1,13 @@
 """The next best way: what a place can't show as it is becomes a message there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from bridge import richtext
 from bridge.contract import Copy, Topic
 from bridge.flow.changes import EDITED
-from bridge.flow.texts import Piece
+from bridge.flow.texts import Piece, Worded
 from bridge.model import Attachment, Edited, MediaKind, Message, Reacted
 
 _EXCERPT: Final = 120
@@ -83,18 +83,23 @@ def reacted(event: Reacted, target: Copy) -> Message:
 
 def without_files(message: Message, link: Callable[[Attachment], str | None]) -> Message:
     """A message with files: a line for each, with a link where there is one."""
-    lines = [described(each, link(each)) for each in message.attachments]
-    if message.html is not None:
-        led = richtext.with_lead(message.text, message.html, " ".join(lines))
-        return replace(message, text=led.plain, html=led.html, attachments=())
-    text = "\n".join([*lines, *([message.text] if message.text else [])])
-    return replace(message, text=text, attachments=())
+    return replace(below_files(message, message.attachments, link), attachments=())
 
 
-def announcing(message: Message) -> Message:
+def below_files(
+    event: Worded, files: Sequence[Attachment], link: Callable[[Attachment], str | None]
+) -> Worded:
+    """A text below a line for each of these files."""
+    lines = [described(each, link(each)) for each in files]
+    if event.html is not None:
+        led = richtext.with_lead(event.text, event.html, " ".join(lines))
+        return replace(event, text=led.plain, html=led.html)
+    return replace(event, text="\n".join([*lines, *([event.text] if event.text else [])]))
+
+
+def announcing(event: Worded, files: Sequence[Attachment]) -> Worded:
     """Files without a word, where only a text can tell who sends them."""
-    lines = [described(each) for each in message.attachments]
-    return replace(message, text="\n".join(lines))
+    return replace(event, text="\n".join(described(each) for each in files))
 
 
 def described(attachment: Attachment, link: str | None = None, why: str = "") -> str:

@@ -2,16 +2,16 @@
 show it as it is, in the next best way.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.contract import Capabilities, Copy, Feature, Level, Outgoing, Refused
 from bridge.flow import otherwise
 from bridge.flow.features import is_due, level
 from bridge.flow.naming import shown_name
-from bridge.flow.relations import NONE, Relations
+from bridge.flow.relations import NONE, Relations, Reshaped
 from bridge.flow.splitting import split
-from bridge.flow.texts import Wording
+from bridge.flow.texts import Piece, Wording
 from bridge.model import (
     Attachment,
     Deleted,
@@ -91,7 +91,7 @@ def _said(message: Message, key: str, stage: Stage, relations: Relations) -> Ite
     if message.attachments and not can.does(Feature.FILE):
         message = otherwise.without_files(message, stage.link)
     elif message.attachments and not (message.text or can.own_names):
-        message = otherwise.announcing(message)
+        message = otherwise.announcing(message, message.attachments)
     for number, part in enumerate(_parts(message, stage)):
         part_key = key if number == 0 else f"{key}.{number}"
         yield Outgoing(
@@ -154,10 +154,21 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         follow_up = otherwise.edited(event, targets[0])
         yield from _said(follow_up, key, stage, Relations(reply_to=targets[0]))
         return
+    original = relations.original
+    files = () if original is None else original.attachments
+    if files:
+        event = _beside_files(event, files, stage)
     byline = _byline(event, can)
     event = replace(event, emote=event.emote and can.does(Feature.EMOTE) and can.own_names)
     texts = list(stage.wording.pieces(event.text, event.html, byline))
-    for number, target in enumerate(targets):
+    worded = list(targets)
+    if files and can.does(Feature.FILE):
+        captioned = can.captions and len(targets) == len(files)
+        worded = worded[:1] if captioned else worded[: -len(files)]
+        if captioned and not texts:
+            texts = [Piece("")]  # without words, but with a file that is to stay
+    worded = _reshaped(worded, relations.reshaped)
+    for number, target in enumerate(worded):
         part_key = key if number == 0 else f"{key}.{number}"
         if number < len(texts):
             piece = texts[number]
@@ -166,9 +177,27 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         else:
             gone = Deleted(event.place, event.author, event.time, event.target)
             yield Outgoing(stage.place, part_key, gone, target=target)
-    for number in range(len(targets), len(texts)):
+    for number in range(len(worded), len(texts)):
         more = otherwise.continued(event, texts[number])
-        yield Outgoing(stage.place, f"{key}.{number}", more, topic=relations.topic)
+        part_key = key if number == 0 else f"{key}.{number}"
+        yield Outgoing(stage.place, part_key, more, topic=relations.topic)
+
+
+def _beside_files(event: Edited, files: Sequence[Attachment], stage: Stage) -> Edited:
+    """What tells of the files in the old text stands in the new one as well."""
+    can = stage.capabilities
+    if not can.does(Feature.FILE):
+        return otherwise.below_files(event, files, stage.link)
+    return event if event.text or can.own_names else otherwise.announcing(event, files)
+
+
+def _reshaped(pieces: Sequence[Copy], edits: Sequence[Reshaped]) -> list[Copy]:
+    """The pieces of a text that are there after what earlier edits did."""
+    there = list(pieces)
+    for edit in edits:
+        there = [each for number, each in enumerate(there) if number not in edit.gone]
+        there += edit.added
+    return there
 
 
 def _too_old(event: Edited, target: Copy, capabilities: Capabilities) -> bool:
@@ -186,7 +215,8 @@ def _deleted(event: Deleted, key: str, stage: Stage, relations: Relations) -> It
             f"{stage.name} can't delete what was said; it is still to be read there.",
             f"Ask a moderator of {stage.name} to delete it.",
         )
-    for number, target in enumerate(targets):
+    added = (each for edit in relations.reshaped for each in edit.added)
+    for number, target in enumerate((*targets, *added)):
         part_key = key if number == 0 else f"{key}.{number}"
         yield Outgoing(stage.place, part_key, event, target=target)
 

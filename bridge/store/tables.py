@@ -11,6 +11,7 @@ message it answers. A reaction that was taken back has that of the reaction. `to
 the message that began the topic. What was deleted keeps its row, but not its words.
 
 `copies.part` counts the pieces of a long text from 0; `ALIAS` marks a further name of a copy.
+`ADDED` and `GONE` tell what an edit did beside changing pieces.
 """
 
 from enum import IntEnum
@@ -44,6 +45,14 @@ metadata = MetaData(
 
 ALIAS = -1
 """Stands in `copies.part` for a further name, under which a place may speak of a copy."""
+
+ADDED = 10_000
+"""Is added to `copies.part` of what an edit has sent as a message of its own: the end of a text
+that has become longer, or the whole one where nothing can be changed.
+"""
+
+GONE = 20_000
+"""Is added to `copies.part` of an edit where it has deleted the part of that number."""
 
 
 class DeliveryState(IntEnum):
