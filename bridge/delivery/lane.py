@@ -17,9 +17,7 @@ import structlog
 
 from bridge.clock import now_ms
 from bridge.contract import Refused, Unreachable
-from bridge.delivery.digest import FEW, MOST, fits
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder, TopicName
-from bridge.delivery.restraint import Restraint
 from bridge.delivery.showing import Showing, Tools
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
@@ -42,8 +40,6 @@ KEEP_TRYING_MS: Final = 3 * 86_400_000
 
 _PAGE: Final = 128
 _POISON_FAULTS: Final = 5
-_LOOK_AGAIN: Final = 60.0
-"""Seconds after which a rest is looked at anew: clocks are set."""
 _ERROR_CHARACTERS: Final = 500
 
 
@@ -64,7 +60,7 @@ class LaneContext:
     """What all lanes share.
 
     `tools` show; `give_up_after_ms` tells how long to try for a place; `watcher` is told how
-    deliveries fare, and `taken` of new ones. `restraint` is what a link asks for, if anything.
+    deliveries fare, and `taken` of new ones.
     """
 
     database: Database
@@ -74,7 +70,6 @@ class LaneContext:
     watcher: Watcher = NOBODY
     taken: Callable[[Sequence[Duty]], None] = lambda _: None
     patience: Patience = Patience()
-    restraint: Callable[[Place], Restraint | None] = lambda _: None
 
 
 class Lane:
@@ -150,34 +145,8 @@ class Lane:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Send until nothing waits, or until `stopping` is set and the send in hand is done."""
-        restraint = self._context.restraint(self.place)
         while not stopping.is_set() and (duty := await self._next(stopping)) is not None:
-            if restraint is None:
-                await self._deliver(duty, stopping)
-            else:
-                await self._deliver_within(restraint, duty, stopping)
-
-    async def _deliver_within(
-        self, restraint: Restraint, duty: Duty, stopping: asyncio.Event
-    ) -> None:
-        """Send when the link may be sent to; what had to wait goes together."""
-        rested = False
-        while (rest := restraint.rest()) is not None:
-            rested = self._stuck = True
-            self._context.watcher.stuck(self.place, duty, rest.reason)
-            self._awake.clear()
-            await self._wait(min(rest.seconds, _LOOK_AGAIN), stopping)
-            if stopping.is_set():
-                return
-        if rested and fits(duty):
-            while self._duties and fits(self._duties[0]) and len(duty.together) < MOST:
-                duty.together.append(self._duties.popleft())
-            if len(duty.together) < FEW:
-                self._duties.extendleft(reversed(duty.together))
-                duty.together.clear()
-        duty.zone = restraint.zone
-        restraint.sent()
-        await self._deliver(duty, stopping)
+            await self._deliver(duty, stopping)
 
     async def _next(self, stopping: asyncio.Event) -> Duty | None:
         while not self._duties and self._behind and not stopping.is_set():
@@ -283,9 +252,8 @@ class Lane:
             self._context.watcher.moving(self.place)
             if state is DeliveryState.DONE:
                 self._recovered(self.place)
-        for each in (duty, *duty.together):
-            self._context.watcher.settled(self.place, each, state, reason)
-            await self._finish(each, state, reason)
+        self._context.watcher.settled(self.place, duty, state, reason)
+        await self._finish(duty, state, reason)
 
     async def _finish(
         self, duty: Duty, state: DeliveryState, error: str | None, delay: float = 0.0

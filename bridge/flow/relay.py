@@ -6,7 +6,6 @@ duties it makes are on disk together or not at all. It knows places and links, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 from typing import Final
 
 from sqlalchemy import Connection
@@ -51,7 +50,6 @@ class Duty:
     `faults` counts how often the adapter broke. `target_id` and `topic_id` are as in `News`.
     `withdrawn`: it was deleted since, and its words are gone. `marks` tells which parts of an edit
     are `ADDED` or `GONE` (see `bridge.store.tables`).
-    `together` are those that go with it in one message, with times in `zone`.
     Times in milliseconds since the epoch.
     """
 
@@ -69,8 +67,6 @@ class Duty:
     topic_id: int | None = None
     withdrawn: bool = False
     marks: dict[int, int] = field(default_factory=dict)
-    together: list["Duty"] = field(default_factory=list)
-    zone: tzinfo = UTC
 
 
 @dataclass(slots=True)
