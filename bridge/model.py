@@ -128,6 +128,7 @@ class Message:
     be called by the id of the message that began it.
     `aliases` are further ids by which events of the place may mean this message.
     `old`: it was said before the place was linked, and is for the portal's room alone.
+    `unformatted`: nothing in `text` is meant as formatting, though it may look so in its dialect.
     """
 
     place: Place
@@ -144,6 +145,7 @@ class Message:
     notice: bool = False
     aliases: tuple[str, ...] = ()
     old: bool = False
+    unformatted: bool = False
     kind: ClassVar[Kind] = Kind.MESSAGE
 
 
@@ -165,6 +167,7 @@ class Edited:
     id: str | None = None
     aliases: tuple[str, ...] = ()
     emote: bool = False
+    unformatted: bool = False
     kind: ClassVar[Kind] = Kind.EDITED
 
 

@@ -6,7 +6,7 @@ from adapters.xmpp import attachments, edits, mentions, replies, threads
 from adapters.xmpp.passing import MARKABLE
 from adapters.xmpp.replies import Answer
 from adapters.xmpp.scene import Scene
-from adapters.xmpp.xml import SID, attribute, clean, text
+from adapters.xmpp.xml import SID, STYLING, attribute, clean, text
 from bridge.contract import Copy, LocalFile, Outgoing
 from bridge.model import Edited, Mention, Message
 
@@ -32,8 +32,8 @@ class Composer:
         """The contents of a message."""
         body = f"/me {event.text}" if event.emote else event.text
         if outgoing.reply_to is None and outgoing.topic is None and not event.mentions:
-            return f"<body>{text(body)}</body>{MARKABLE}"
-        body, quoted, more = clean(body), "", self.thread(outgoing)
+            return f"<body>{text(body)}</body>{_unstyled(event)}{MARKABLE}"
+        body, quoted, more = clean(body), "", self.thread(outgoing) + _unstyled(event)
         answer, most = self._answered(outgoing)
         if answer is not None and event.emote:
             more += answer.element()  # an action has to begin with "/me"
@@ -55,7 +55,7 @@ class Composer:
     def edit(self, outgoing: Outgoing, event: Edited, key: str) -> str:
         """The contents of a message that stands for the one that was sent with `key`."""
         words = f"/me {event.text}" if event.emote else event.text
-        body, more = clean(words), edits.element(key) + self.thread(outgoing)
+        body, more = clean(words), edits.element(key) + self.thread(outgoing) + _unstyled(event)
         answer, most = self._answered(outgoing)
         quoted = ""
         if answer is not None:
@@ -101,3 +101,8 @@ class Composer:
             lambda each: self.scene.nick_of(each.network, each.id),
             offset,
         )
+
+
+def _unstyled(event: Message | Edited) -> str:
+    """What keeps clients from styling a text that only looks so (XEP-0393, section 7)."""
+    return f"<unstyled xmlns='{STYLING}'/>" if event.unformatted else ""

@@ -28,6 +28,7 @@ from adapters.xmpp.xml import (
     SID,
     STICKERS,
     STREAMS,
+    STYLING,
     VCARD_UPDATE,
     XHTML_IM,
     first,
@@ -47,6 +48,7 @@ class Part(StrEnum):
     REPLY = "reply"
     FALLBACK = "fallback"
     XHTML = "html"
+    UNSTYLED = "unstyled"
     REFERENCE = "reference"
     OOB = "x"
     FILE = "file-sharing"
@@ -76,6 +78,7 @@ _PARTS: Final[dict[str, str]] = {
     f"{{{REPLY}}}reply": Part.REPLY,
     f"{{{FALLBACK}}}fallback": Part.FALLBACK,
     f"{{{XHTML_IM}}}html": Part.XHTML,
+    f"{{{STYLING}}}unstyled": Part.UNSTYLED,
     f"{{{REFERENCE}}}reference": Part.REFERENCE,
     f"{{{OOB}}}x": Part.OOB,
     f"{{{SFS}}}file-sharing": Part.FILE,

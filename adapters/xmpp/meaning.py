@@ -101,7 +101,7 @@ class Meaning:
                             quotation_cut=quotation_cut),
             mentions=self._mentions(said, text), attachments=files,
             reply_to=None if answered is None else naming.meant(answered),
-            topic=topic, aliases=aliases, old=said.old,
+            topic=topic, aliases=aliases, old=said.old, unformatted=_is_unstyled(said),
         )  # fmt: skip
 
     def _edited(self, said: Said, name: str, time: datetime, target: str) -> Edited:
@@ -111,7 +111,7 @@ class Meaning:
         return Edited(
             self._place, self._author(said), time, target, text.removeprefix(_ME), html,
             self._mentions(said, text), name, self._naming.aliases(said, name),
-            emote=text.startswith(_ME),
+            emote=text.startswith(_ME), unformatted=_is_unstyled(said),
         )  # fmt: skip
 
     def _deleted(
@@ -158,3 +158,8 @@ class Meaning:
     def _nicks(self) -> Iterator[str]:
         yield from self._people.nicks()
         yield from self._crew.nicks
+
+
+def _is_unstyled(said: Said) -> bool:
+    """Whether its sender says that nothing in it is styled (XEP-0393, section 7)."""
+    return bool(said.parts) and said.part(Part.UNSTYLED) is not None

@@ -70,6 +70,7 @@ def continued(event: Edited, piece: Piece) -> Message:
         piece.text,
         html=piece.html,
         mentions=piece.mentions,
+        unformatted=piece.unformatted,
     )
 
 

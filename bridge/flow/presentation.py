@@ -126,11 +126,16 @@ def _texts(message: Message, stage: Stage) -> Iterator[Message]:
     emote = message.emote and can.does(Feature.EMOTE) and can.own_names
     for piece in stage.wording.pieces(message.text, message.html, _byline(message, can)):
         same = (piece.text, piece.html, piece.mentions) == (message.text, message.html, ())
-        if same and not message.mentions and emote == message.emote:
+        if same and not message.mentions and emote == message.emote and not piece.unformatted:
             yield message
             continue
         yield replace(
-            message, text=piece.text, html=piece.html, mentions=piece.mentions, emote=emote
+            message,
+            text=piece.text,
+            html=piece.html,
+            mentions=piece.mentions,
+            emote=emote,
+            unformatted=piece.unformatted,
         )
 
 
@@ -172,7 +177,13 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         part_key = key if number == 0 else f"{key}.{number}"
         if number < len(texts):
             piece = texts[number]
-            change = replace(event, text=piece.text, html=piece.html, mentions=piece.mentions)
+            change = replace(
+                event,
+                text=piece.text,
+                html=piece.html,
+                mentions=piece.mentions,
+                unformatted=piece.unformatted,
+            )
             yield Outgoing(stage.place, part_key, change, target=target, topic=relations.topic)
         else:
             gone = Deleted(event.place, event.author, event.time, event.target)

@@ -18,6 +18,8 @@ def canonical(event: Worded, dialect: Dialect) -> Worded:
     """What was reported in the dialect of its place, as it is stored: plain text and, where that
     does not say everything, canonical HTML.
     """
+    if event.unformatted:
+        event, dialect = replace(event, unformatted=False), Dialect.PLAIN
     if event.html is None and not event.mentions and dialect is Dialect.PLAIN:
         return event
     called = {mention.span: mention for mention in event.mentions}
@@ -52,11 +54,14 @@ def reader(capabilities: Callable[[Place], Capabilities]) -> Callable[[Event], E
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text as a place takes it. `html` stands beside it where the dialect has it."""
+    """A part of a text as a place takes it. `html` stands beside it where the dialect has it.
+    `unformatted` is as in `Message`.
+    """
 
     text: str
     html: str | None = None
     mentions: tuple[Mention, ...] = ()
+    unformatted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Wording:
         if dialect is Dialect.HTML:  # canonical: only there is it known how to name a person
             return Piece(rich.plain, rich.html, mentions)
         written = richtext.write(dialect, rich.plain, rich.html, name=self._name)
-        return Piece(written.text, written.html, mentions)
+        return Piece(written.text, written.html, mentions, written.unstyled)
 
     def _name(self, mention: richtext.Mention) -> str:
         """How a person is called there: at home by their bare name."""

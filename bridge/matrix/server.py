@@ -167,9 +167,9 @@ class AppserviceServer:
         except web.HTTPException as error:
             return _refusal(error.status, *_CODES.get(error.status, ("M_UNKNOWN", error.reason)))
         except ConsiliumError as error:
-            log.warning("request_refused", path=request.path, reason=str(error))
+            log.warning("request_refused", path=_route(request), reason=str(error))
         except Exception:
-            log.exception("request_failed", path=request.path)
+            log.exception("request_failed", path=_route(request))
         return _refusal(500, "M_UNKNOWN", "The bridge could not take this; repeat it.")
 
     def _authorise(self, request: web.Request) -> None:
@@ -211,6 +211,12 @@ class AppserviceServer:
 
 class PortTaken(ConsiliumError):  # noqa: N818 - a state of things
     """Something listens already where the bridge should."""
+
+
+def _route(request: web.Request) -> str:
+    """What was asked for: not the path itself, which may hold what opens a file."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> ConsiliumError:

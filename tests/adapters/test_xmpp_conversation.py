@@ -4,7 +4,7 @@ import pytest
 from xmpp_lab import ANN, BOB, NETWORK, Bridge, copy_of, message, new_room, reacted
 
 from bridge.contract import Topic
-from bridge.model import Mention, Message, Reactions
+from bridge.model import Edited, Mention, Message, Reactions
 from sandbox.xmpp_user import XmppUser
 
 
@@ -251,6 +251,27 @@ async def test_formatted_text_is_told_beside_the_plain_one(
     assert heard.html == (
         '<p><strong>bold</strong> <a href="https://x.test/">&lt;link&gt;</a><br></p>'
     )
+
+
+async def test_a_text_that_only_looks_styled_is_told_so_and_marked_so(
+    either: Bridge, cora: XmppUser, ward: str
+) -> None:
+    await either.enter(ward)
+    unstyled = "<unstyled xmlns='urn:xmpp:styling:0'/>"
+    first = cora.post(ward, f"<body>a *b* c</body>{unstyled}")
+    assert (await either.inlet.text("a *b* c")).unformatted
+    cora.post(
+        ward,
+        f"<body>d *e* f</body>{unstyled}<replace xmlns='urn:xmpp:message-correct:0' id='{first}'/>",
+    )
+    await either.inlet.events.wait_for(lambda each: getattr(each, "text", "") == "d *e* f")
+    assert [each.unformatted for each in either.inlet.of(Edited)] == [True]
+
+    made = await either.send(ward, message(ANN, "5 *mg* or 6", unformatted=True))
+    other = await either.send(ward, message(ANN, "5 *mg* it is"))
+    for outgoing, marked in ((made.outgoing, True), (other.outgoing, False)):
+        seen = await cora.wait_for(lambda each, key=outgoing.key: each.id == key)
+        assert (seen.find("urn:xmpp:styling:0", "unstyled") is not None) is marked
 
 
 async def test_formatted_text_that_is_nested_beyond_reason_is_left_out(

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from aiohttp import web
 from matrix_fakes import HS_TOKEN, config
-from structlog.testing import CapturingLogger
+from structlog.testing import CapturingLogger, capture_logs
 
 from bridge.errors import ConsiliumError, StoreError
 from bridge.matrix import server as server_module
@@ -70,10 +70,14 @@ async def _watched(_request: web.Request) -> web.Response:
     return web.json_response({"watched": True})
 
 
+async def _broken(_request: web.Request) -> web.Response:
+    raise ConsiliumError("The disk is full.")
+
+
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
     sink = Sink()
-    doors = [web.get("/watch", _watched)]
+    doors = [web.get("/watch", _watched), web.get("/media/{token}", _broken)]
     server = AppserviceServer(config().appservice, sink, doors)
     async with server, aiohttp.ClientSession() as session:
         made = Door(f"http://127.0.0.1:{server.port}", session, sink)
@@ -316,3 +320,11 @@ async def test_an_address_of_another_machine_is_told_with_its_remedy() -> None:
     server = AppserviceServer(config(host="192.0.2.1").appservice, Sink())
     with pytest.raises(ConsiliumError, match="change host and port under appservice"):
         await server.start()
+
+
+async def test_a_door_that_fails_is_logged_without_what_opens_it(door: Door) -> None:
+    with capture_logs() as logged:
+        assert (await door.ask("GET", "/media/s3cr3t", headers={})).status == 500
+    [line] = [each for each in logged if each["event"] == "request_refused"]
+    assert line["path"] == "/media/{token}"
+    assert "s3cr3t" not in str(logged)
