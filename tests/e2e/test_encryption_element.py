@@ -49,3 +49,41 @@ async def test_it_trusts_the_device_of_the_bot(ward: Ward, strict: JsUser) -> No
     bot = f"@{ward.site.app_service.bot}:{ward.site.synapse.server_name}"
     devices = await strict.signed_devices(bot)
     assert list(devices.values()) == [True]
+
+
+async def test_it_shows_an_edit_of_a_ghost_without_a_shield(ward: Ward, strict: JsUser) -> None:
+    said = ward.colleague.say(ward.group, "Twenty milligrams")
+    first = await strict.wait_for_text(ward.room, "Twenty milligrams")
+    ward.colleague.edit(ward.group, said, "Two milligrams")
+    changed = await strict.timeline.wait_for(
+        lambda shown: "Two milligrams" in str(shown.content.get("m.new_content")), timeout=30
+    )
+    assert (changed.encrypted, changed.shield) == (True, "none")
+    relation = changed.content["m.relates_to"]
+    assert (relation["rel_type"], relation["event_id"]) == ("m.replace", first.id)
+
+
+async def test_reactions_to_encrypted_messages_go_both_ways(ward: Ward, strict: JsUser) -> None:
+    event_id = await strict.send_text(ward.room, "Agreed?")
+    heard = await ward.colleague.wait_for_text(ward.group, "Agreed?", timeout=30)
+    ward.colleague.react(ward.group, heard.stanza_id, "👍")
+    await strict.timeline.wait_for(
+        lambda shown: (
+            shown.type == "m.reaction" and shown.content["m.relates_to"]["event_id"] == event_id
+        ),
+        timeout=30,
+    )
+    ward.say("Agreed.")
+    answer = await strict.wait_for_text(ward.room, "Agreed.")
+    relation = {"rel_type": "m.annotation", "event_id": answer.id, "key": "🎉"}
+    await strict.send(ward.room, "m.reaction", {"m.relates_to": relation})
+    await ward.colleague.wait_for(
+        lambda seen: seen.room == ward.group and "🎉" in str(seen.stanza), timeout=30
+    )
+
+
+async def test_an_encrypted_file_of_a_doctor_is_shown_in_the_group(ward: Ward) -> None:
+    await ward.doctor.send_file(ward.room, "ecg.txt", b"PQRST " * 5000, "text/plain")
+    await ward.colleague.wait_for(
+        lambda seen: seen.room == ward.group and "ecg.txt" in seen.body, timeout=40
+    )

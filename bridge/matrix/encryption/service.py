@@ -9,11 +9,12 @@ from typing import Final, Self
 
 import structlog
 
+from bridge.clock import now_ms
 from bridge.config.encryption import DeviceRule, KeySource, Mode
 from bridge.config.encryption import Encryption as Settings
 from bridge.config.schema import Config
 from bridge.contract import Network, Outlet
-from bridge.errors import ConsiliumError, HomeserverError
+from bridge.errors import ConsiliumError, HomeserverError, StoreError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.encryption.answering import Answering
 from bridge.matrix.encryption.arrivals import Arrivals
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 15.0
 _PUSHED_HELD: Final = 100
+_DAY_SECONDS: Final = 86_400.0
+_GIVEN_AGAIN_MS: Final = 30 * 86_400_000
 
 
 @dataclass(slots=True)
@@ -227,8 +230,19 @@ class Encryption:
         log.info("encryption_ready", device=self.foundation.account.bot.device_id)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.mending.run(), name="mending")
+            group.create_task(self._tidy(), name="encryption tidying")
             if self.settings.keys is KeySource.SYNC:
                 group.create_task(self.syncing.run(), name="key sync")
+
+    async def _tidy(self) -> None:
+        """Forget, once a day, to whom old keys were given: nobody is given them again."""
+        while True:
+            before = now_ms() - _GIVEN_AGAIN_MS
+            try:
+                await self.database.run(lambda c: crypto_sessions.drop_own(c, before))
+            except StoreError as error:
+                log.warning("encryption_not_tidied", reason=str(error))
+            await asyncio.sleep(_DAY_SECONDS)
 
     async def _established(self) -> bool:
         """Whether the bot's device is there now, and all news is in.
