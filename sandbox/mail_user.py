@@ -68,16 +68,16 @@ class MailUser:
             for raw in mails:
                 client.append(f'"{folder}"', "", imaplib.Time2Internaldate(time.time()), raw)
 
-    async def mails(self) -> list[EmailMessage]:
-        """All that is in the mailbox, in order."""
-        return await asyncio.to_thread(self._mails)
+    async def mails(self, *, after: int = 0) -> list[EmailMessage]:
+        """All that is in the mailbox, in order; without the first `after`."""
+        return await asyncio.to_thread(self._mails, after)
 
-    def _mails(self) -> list[EmailMessage]:
+    def _mails(self, after: int) -> list[EmailMessage]:
         with self._imap() as client:
             client.select("INBOX", readonly=True)
             _, found = client.search(None, "ALL")
             mails = []
-            for number in found[0].split():
+            for number in found[0].split()[after:]:
                 _, data = client.fetch(number.decode(), "(BODY.PEEK[])")
                 found_raw = data[0]
                 if isinstance(found_raw, tuple):
