@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from bridge.assembly.files import Carriage
+from bridge.assembly.policies import policies, restraints
 from bridge.config.load import LoadedConfig
 from bridge.contract import Capabilities, Feature, Level, MediaSource, Outlet
 from bridge.delivery.lane import KEEP_TRYING_MS, LaneContext
@@ -92,13 +93,20 @@ class Delivering:
             files,
             Withdrawn(),
             names,
+            policies=policies(loaded),
         )
         watchers = Watchers((*console.watchers, status.messages))
         context = LaneContext(
-            database, recorder, tools, keep_trying(loaded), watchers, console.backlog.taken
+            database,
+            recorder,
+            tools,
+            keep_trying(loaded),
+            watchers,
+            console.backlog.taken,
+            restraint=restraints(loaded),
         )
         lanes = Lanes(context, crashed=crashed)
-        relay = Relay(lambda: portals.index, outlets.capabilities, recorder)
+        relay = Relay(lambda: portals.index, outlets.capabilities, recorder, policies(loaded))
         intake = Intake(
             database,
             relay,

@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from bridge.bot.permissions import Rank, checked_entry
 from bridge.config.duration import Duration, Span
 from bridge.config.encryption import Encryption
+from bridge.config.link_policy import LinkPolicy
 from bridge.config.media import MediaConfig
 from bridge.config.picture_file import PictureFile
 from bridge.config.size import Amount
@@ -320,6 +321,7 @@ class Link(Section):
         le=1_000,
         description="How many of the last messages the room is shown of a group that is new to it",
     )
+    policy: LinkPolicy = LinkPolicy()
     max_file: Amount | None = Field(
         default=None,
         description="The largest file for this group; when left out, media.max_size",

@@ -17,7 +17,9 @@ import structlog
 
 from bridge.clock import now_ms
 from bridge.contract import Refused, Unreachable
+from bridge.delivery.digest import FEW, MOST, fits
 from bridge.delivery.recorder import UNRECORDED_MAX, Recorder, TopicName
+from bridge.delivery.restraint import Restraint
 from bridge.delivery.showing import Showing, Tools
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.errors import StoreError
@@ -40,6 +42,8 @@ KEEP_TRYING_MS: Final = 3 * 86_400_000
 
 _PAGE: Final = 128
 _POISON_FAULTS: Final = 5
+_LOOK_AGAIN: Final = 60.0
+"""Seconds after which a rest is looked at anew: clocks are set."""
 _ERROR_CHARACTERS: Final = 500
 
 
@@ -60,7 +64,7 @@ class LaneContext:
     """What all lanes share.
 
     `tools` show; `give_up_after_ms` tells how long to try for a place; `watcher` is told how
-    deliveries fare, and `taken` of new ones.
+    deliveries fare, and `taken` of new ones. `restraint` is what a link asks for, if anything.
     """
 
     database: Database
@@ -70,6 +74,7 @@ class LaneContext:
     watcher: Watcher = NOBODY
     taken: Callable[[Sequence[Duty]], None] = lambda _: None
     patience: Patience = Patience()
+    restraint: Callable[[Place], Restraint | None] = lambda _: None
 
 
 class Lane:
@@ -145,8 +150,43 @@ class Lane:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Send until nothing waits, or until `stopping` is set and the send in hand is done."""
+        restraint = self._context.restraint(self.place)
         while not stopping.is_set() and (duty := await self._next(stopping)) is not None:
-            await self._deliver(duty, stopping)
+            if restraint is None:
+                await self._deliver(duty, stopping)
+            else:
+                await self._deliver_within(restraint, duty, stopping)
+
+    async def _deliver_within(
+        self, restraint: Restraint, duty: Duty, stopping: asyncio.Event
+    ) -> None:
+        """Send when the link may be sent to; what had to wait goes together."""
+        # After a crash those in doubt may have gone together: so they are looked up
+        rested = duty.doubtful and not duty.attempts
+        while (rest := restraint.rest()) is not None:
+            rested = self._stuck = True
+            self._context.watcher.stuck(self.place, duty, rest.reason)
+            self._awake.clear()
+            await self._wait(min(rest.seconds, _LOOK_AGAIN), stopping)
+            if stopping.is_set():
+                return
+        if rested and fits(duty):
+            while len(duty.together) < MOST - 1 and self._goes_with(duty):
+                duty.together.append(self._duties.popleft())
+            if len(duty.together) < FEW:
+                self._duties.extendleft(reversed(duty.together))
+                duty.together.clear()
+        duty.zone = restraint.zone
+        restraint.sent()
+        await self._deliver(duty, stopping)
+
+    def _goes_with(self, duty: Duty) -> bool:
+        """Whether what waits next can be said in one message with `duty`."""
+        return (
+            bool(self._duties)
+            and fits(following := self._duties[0])
+            and (following.doubtful == duty.doubtful)
+        )
 
     async def _next(self, stopping: asyncio.Event) -> Duty | None:
         while not self._duties and self._behind and not stopping.is_set():
@@ -252,8 +292,9 @@ class Lane:
             self._context.watcher.moving(self.place)
             if state is DeliveryState.DONE:
                 self._recovered(self.place)
-        self._context.watcher.settled(self.place, duty, state, reason)
-        await self._finish(duty, state, reason)
+        for each in (duty, *duty.together):
+            self._context.watcher.settled(self.place, each, state, reason)
+            await self._finish(each, state, reason)
 
     async def _finish(
         self, duty: Duty, state: DeliveryState, error: str | None, delay: float = 0.0

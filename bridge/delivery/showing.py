@@ -9,13 +9,14 @@ from typing import Final, Protocol
 import structlog
 
 from bridge.contract import LocalFile, Outgoing, Outlet, Refused, Sent, Unreachable
+from bridge.delivery.digest import digest
 from bridge.delivery.relating import Relating
 from bridge.delivery.withdrawn import Withdrawn
 from bridge.errors import StoreError
 from bridge.flow.keys import delivery_key
 from bridge.flow.otherwise import described
 from bridge.flow.presentation import Stage, present
-from bridge.flow.relations import Relations
+from bridge.flow.relations import NONE, Relations
 from bridge.flow.relay import Duty
 from bridge.model import (
     Attachment,
@@ -26,6 +27,7 @@ from bridge.model import (
     PictureChanged,
     Place,
 )
+from bridge.portals.policy import EVERYTHING, Policy
 from bridge.store.tables import ADDED, GONE
 
 log = structlog.get_logger(__name__)
@@ -76,6 +78,7 @@ class Tools:
     """What showing needs.
 
     `outlet` finds who sends to a network, None for one not configured. `seconds` bounds one send.
+    `policies` tells what links ask for.
     """
 
     outlet: Callable[[str], Outlet | None]
@@ -84,6 +87,7 @@ class Tools:
     withdrawn: Withdrawn
     network_names: Mapping[str, str]
     seconds: float = 60.0
+    policies: Callable[[Place], Policy] = lambda _: EVERYTHING
 
 
 class Showing:
@@ -107,13 +111,18 @@ class Showing:
         if outlet is None:
             raise Unreachable(f"{self._network_name} is not in the configuration.")
         can = outlet.capabilities(self._place.id)
-        relations = await self._relations(duty, own_names=can.own_names)
+        event, relations = duty.event, NONE
+        if duty.together:
+            event = digest(duty, self._tools.network_names)
+        else:
+            relations = await self._relations(duty, own_names=can.own_names)
         linking = self._linking(duty, relations)
-        stage = Stage(self._place, can, self._tools.network_names, linking)
-        key = delivery_key(duty.event, duty.message_id, self._place)
+        byline = self._tools.policies(self._place).byline
+        stage = Stage(self._place, can, self._tools.network_names, linking, byline)
+        key = delivery_key(event, duty.message_id, self._place)
         refused: Refused | None = None
         for number, outgoing in enumerate(
-            present(duty.event, key=key, stage=stage, relations=relations)
+            present(event, key=key, stage=stage, relations=relations)
         ):
             if number < len(duty.sent):
                 continue

@@ -23,18 +23,20 @@ from bridge.model import (
     SubjectChanged,
     TitleChanged,
 )
+from bridge.portals.policy import BYLINE
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where something is shown: the place, what it can do, what it is called, and how a file gets a
-    public link.
+    """Where something is shown: the place, what it can do, what it is called, how a file gets a
+    public link, and what stands before texts where one account speaks for all.
     """
 
     place: Place
     capabilities: Capabilities
     network_names: Mapping[str, str]
     link: Callable[[Attachment], str | None] = lambda _: None
+    byline: str = BYLINE
 
     @property
     def wording(self) -> Wording:
@@ -124,7 +126,7 @@ def _parts(message: Message, stage: Stage) -> Iterator[Message]:
 def _texts(message: Message, stage: Stage) -> Iterator[Message]:
     can = stage.capabilities
     emote = message.emote and can.does(Feature.EMOTE) and can.own_names
-    for piece in stage.wording.pieces(message.text, message.html, _byline(message, can)):
+    for piece in stage.wording.pieces(message.text, message.html, _byline(message, stage)):
         same = (piece.text, piece.html, piece.mentions) == (message.text, message.html, ())
         if same and not message.mentions and emote == message.emote and not piece.unformatted:
             yield message
@@ -139,11 +141,12 @@ def _texts(message: Message, stage: Stage) -> Iterator[Message]:
         )
 
 
-def _byline(event: Message | Edited, capabilities: Capabilities) -> str:
+def _byline(event: Message | Edited, stage: Stage) -> str:
     """What stands before every piece: a long text must not lose its author halfway."""
-    if not capabilities.own_names:
-        return f"* {event.author.name}" if event.emote else f"{event.author.name}:"
-    return "*" if event.emote and not capabilities.does(Feature.EMOTE) else ""
+    can, name = stage.capabilities, event.author.name
+    if not can.own_names:
+        return f"* {name}" if event.emote else stage.byline.replace("{name}", name)
+    return "*" if event.emote and not can.does(Feature.EMOTE) else ""
 
 
 # --- changes ------------------------------------------------------------------------------------
@@ -163,7 +166,7 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
     files = () if original is None else original.attachments
     if files:
         event = _beside_files(event, files, stage)
-    byline = _byline(event, can)
+    byline = _byline(event, stage)
     event = replace(event, emote=event.emote and can.does(Feature.EMOTE) and can.own_names)
     texts = list(stage.wording.pieces(event.text, event.html, byline))
     worded = list(targets)

@@ -6,6 +6,7 @@ duties it makes are on disk together or not at all. It knows places and links, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Final
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from bridge.flow.codec import decode_deliverable, encode
 from bridge.flow.directory import Directory
 from bridge.flow.features import is_due
 from bridge.model import Deliverable, Edited, Event, Kind, Message, Place, Reactions, Roster
+from bridge.portals.policy import EVERYTHING, Policy
 from bridge.portals.service import PortalIndex, Spot
 from bridge.store import deliveries, messages, portals
 from bridge.store.tables import ALIAS
@@ -50,6 +52,7 @@ class Duty:
     `faults` counts how often the adapter broke. `target_id` and `topic_id` are as in `News`.
     `withdrawn`: it was deleted since, and its words are gone. `marks` tells which parts of an edit
     are `ADDED` or `GONE` (see `bridge.store.tables`).
+    `together` are those that go with it in one message, with times in `zone`.
     Times in milliseconds since the epoch.
     """
 
@@ -67,6 +70,8 @@ class Duty:
     topic_id: int | None = None
     withdrawn: bool = False
     marks: dict[int, int] = field(default_factory=dict)
+    together: list["Duty"] = field(default_factory=list)
+    zone: tzinfo = UTC
 
 
 @dataclass(slots=True)
@@ -95,6 +100,7 @@ class Relay:
     Args:
         index: the portals as they are now.
         capabilities: what a place can show.
+        policies: what a link asks for.
         unrecorded: knows what was made and is not on disk yet, and so may come back unknown.
     """
 
@@ -103,10 +109,12 @@ class Relay:
         index: Callable[[], PortalIndex],
         capabilities: Callable[[Place], Capabilities],
         unrecorded: Unrecorded | None = None,
+        policies: Callable[[Place], Policy] = lambda _: EVERYTHING,
     ) -> None:
         self._index = index
         self._capabilities = capabilities
         self._unrecorded = unrecorded or NothingUnrecorded()
+        self._policies = policies
         self._changes = Changes(self._unrecorded)
         self._followed: PortalIndex | None = None
         self._directory = Directory()
@@ -237,6 +245,8 @@ class Relay:
     def _targets(self, spot: Spot, event: Deliverable) -> Iterator[int]:
         portal = spot.portal
         room, number = portal.room, portal.room_place_id
+        if spot.link and not self._policies(spot.link.place).carries(event.kind):
+            return
         if spot.link and room and number is not None and self._can_show(room, event):
             yield number
         if isinstance(event, Message) and event.old:
@@ -245,6 +255,7 @@ class Relay:
             if (
                 link is not spot.link
                 and link.direction.outward
+                and self._policies(link.place).carries(event.kind)
                 and self._can_show(link.place, event)
             ):
                 yield link.place_id

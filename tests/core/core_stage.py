@@ -13,6 +13,7 @@ from bridge.delivery.lanes import Lanes
 from bridge.delivery.own_copies import OwnCopies
 from bridge.delivery.recorder import Recorder
 from bridge.delivery.relating import Relating
+from bridge.delivery.restraint import Restraint
 from bridge.delivery.showing import Tools
 from bridge.delivery.watch import NOBODY, Watcher
 from bridge.delivery.withdrawn import Withdrawn
@@ -32,6 +33,8 @@ from bridge.model import (
     Renamed,
     Roster,
 )
+from bridge.portals.policy import EVERYTHING as EVERYTHING_CARRIED
+from bridge.portals.policy import Policy
 from bridge.portals.service import Portals, WantedPortal
 from bridge.store.database import Database
 
@@ -190,7 +193,12 @@ class Core:
         watcher: Watcher = NOBODY,
         taken: Callable[[Sequence[Duty]], None] = lambda _: None,
         intake_watchers: Sequence[IntakeWatcher] = (),
+        policies: Mapping[Place, Policy] | None = None,
+        restraints: Mapping[Place, Restraint] | None = None,
     ) -> None:
+        def policy(place: Place) -> Policy:
+            return (policies or {}).get(place, EVERYTHING_CARRIED)
+
         self.database = database
         self.portals = Portals(database)
         self.files = Files()
@@ -199,6 +207,7 @@ class Core:
             lambda: self.portals.index,
             lambda place: capabilities(outlets, place),
             self.recorder,
+            policy,
         )
         context = LaneContext(
             database,
@@ -210,11 +219,13 @@ class Core:
                 Withdrawn(),
                 NAMES,
                 seconds=seconds,
+                policies=policy,
             ),
             lambda _: give_up_after_ms,
             watcher,
             taken,
             patience,
+            restraint=(restraints or {}).get,
         )
         self.lanes = Lanes(context, crashed=crashed)
         self.intake = Intake(

@@ -187,7 +187,7 @@ portals:
             "type: parrot\n    name",
             "type: smoke-signals\n    name",
             10,
-            "Known types: broken, hollow, parrot",
+            "Known types: broken, ",
         ),
         (
             "The Aviary",

@@ -84,6 +84,8 @@ def test_the_documentation_tells_the_default_of(key: str) -> None:
         expected = "`<homeserver.domain>: user`"
     elif default is None:
         expected = "none"
+    elif isinstance(default, tuple) and default:
+        expected = f"`[{', '.join(default)}]`"
     else:
         expected = f"`{default if not isinstance(default, bool) else str(default).lower()}`"
     assert documented()[key] == expected
