@@ -6,11 +6,18 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
+from bridge.config.encryption import KeySource
 from bridge.config.load import LoadedConfig
 from bridge.contract import Finding
 from bridge.matrix.client import ActingClient
 from bridge.matrix.connection import Connection as Homeserver
-from bridge.matrix.encryption.establish import Standing, standing_of
+from bridge.matrix.encryption.establish import (
+    OLD_REGISTRATION,
+    WRITE_ANEW,
+    Standing,
+    bot_is_the_service,
+    standing_of,
+)
 from bridge.matrix.encryption.foundation import Foundation, existing
 from bridge.store.crypto_tables import crypto_values
 from bridge.store.database import open_database
@@ -34,6 +41,8 @@ async def encryption(loaded: LoadedConfig) -> Sequence[Finding]:
     token = config.appservice.as_token.get_secret_value()
     async with Homeserver(config.homeserver.url, token) as homeserver:
         bot = ActingClient(homeserver, config.bot_id, config.sender_id)
+        if config.encryption.keys is KeySource.SYNC and await bot_is_the_service(bot):
+            return [_finding(OLD_REGISTRATION, WRITE_ANEW)]
         return [_told(await standing_of(bot, base.account, base.recovery), base)]
 
 

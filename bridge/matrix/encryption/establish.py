@@ -1,6 +1,7 @@
 """Makes the bot's device and its identity known at the homeserver, and tells whether they are."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -90,6 +91,23 @@ class Establishing:
             log.warning("device_not_signed", reason=error.said or error.errcode)
         else:
             log.info("device_signed", device=self._account.bot.device_id)
+
+
+OLD_REGISTRATION: Final = (
+    "The registration names the bot as the application service's own user, and Synapse hands no"
+    " keys over to that one."
+)
+WRITE_ANEW: Final = "Write it anew with: consilium registration; and restart the homeserver."
+
+
+async def bot_is_the_service(bot: ActingClient) -> bool:
+    """Whether the registration is one that names the bot as its own user.
+
+    Raises:
+        Unreachable: it can't be told now.
+    """
+    answer = await bot.connection.exchange("GET", path_of("account", "whoami"))
+    return text_at(answer.body or {}, "user_id") == bot.user_id
 
 
 async def standing_of(bot: ActingClient, account: Account, recovery: RecoveryKey) -> Standing:

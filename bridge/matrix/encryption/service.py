@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import Final, Self
 
 import structlog
+from sqlalchemy import Connection
 
 from bridge.clock import now_ms
 from bridge.config.encryption import DeviceRule, KeySource, Mode
 from bridge.config.encryption import Encryption as Settings
 from bridge.config.schema import Config
-from bridge.contract import Network, Outlet
+from bridge.contract import Network, Outlet, Unreachable
 from bridge.errors import ConsiliumError, HomeserverError, StoreError
 from bridge.matrix.client import ActingClient
 from bridge.matrix.encryption.answering import Answering
 from bridge.matrix.encryption.arrivals import Arrivals
 from bridge.matrix.encryption.claims import Claims
 from bridge.matrix.encryption.devices import Devices
-from bridge.matrix.encryption.establish import Establishing
+from bridge.matrix.encryption.establish import (
+    OLD_REGISTRATION,
+    WRITE_ANEW,
+    Establishing,
+    bot_is_the_service,
+)
 from bridge.matrix.encryption.feed import Feed
 from bridge.matrix.encryption.foundation import Foundation, found, wrong_key
 from bridge.matrix.encryption.gate import Confirmations, GatedOutlet
@@ -234,12 +240,20 @@ class Encryption:
             if self.settings.keys is KeySource.SYNC:
                 group.create_task(self.syncing.run(), name="key sync")
 
+    async def _reason(self, error: ConsiliumError) -> str:
+        if self.settings.keys is KeySource.SYNC and isinstance(error, Unreachable):
+            try:
+                if await bot_is_the_service(self.feed.bot):
+                    return f"{OLD_REGISTRATION} {WRITE_ANEW}"
+            except Unreachable as unreachable:
+                return str(unreachable)
+        return str(error)
+
     async def _tidy(self) -> None:
         """Forget, once a day, to whom old keys were given: nobody is given them again."""
         while True:
-            before = now_ms() - _GIVEN_AGAIN_MS
             try:
-                await self.database.run(lambda c: crypto_sessions.drop_own(c, before))
+                await self.database.run(_forget_old_shares)
             except StoreError as error:
                 log.warning("encryption_not_tidied", reason=str(error))
             await asyncio.sleep(_DAY_SECONDS)
@@ -255,7 +269,7 @@ class Encryption:
             if self.settings.keys is KeySource.SYNC and standing.known:
                 await self.syncing.step(wait_ms=0)
         except ConsiliumError as error:
-            log.warning("encryption_waits", reason=str(error))
+            log.warning("encryption_waits", reason=await self._reason(error))
             return False
         if not standing.signed and self.settings.mode is Mode.REQUIRE:
             raise HomeserverError(
@@ -264,3 +278,7 @@ class Encryption:
                 " homeserver.",
             )
         return standing.known
+
+
+def _forget_old_shares(connection: Connection) -> None:
+    crypto_sessions.drop_own(connection, now_ms() - _GIVEN_AGAIN_MS)
