@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.mail_certificate import Certificate
+from sandbox.mail_enclosure import enclosed
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import Process, ProcessError
 
@@ -37,7 +37,7 @@ class Dovecot(Process):
         self._certificate = certificate
         super().__init__(
             "Dovecot",
-            [program, "-F", "-c", self._home / "dovecot.conf"],
+            enclosed([program, "-F", "-c", self._home / "dovecot.conf"]),
             log=directory / "dovecot.log",
             ready=self._greets,
             directory=self._home,
@@ -66,16 +66,6 @@ class Dovecot(Process):
             )
         )
         await super().start()
-
-    async def stop(self, grace: float = 10.0) -> int:
-        """End it with all its processes: those that serve TLS would outlive it by many seconds."""
-        os.killpg(self.pid, signal.SIGKILL)
-        return await self.wait(grace)
-
-    async def kill(self) -> None:
-        """As a power cut would."""
-        if self.running:
-            await self.stop()
 
     async def _greets(self) -> bool:
         for port, greeting in ((self.plain_port, b"* OK"), (self.lmtp_port, b"220")):

@@ -1,11 +1,10 @@
 """A real Mailman 3 core, on SQLite, behind a Postfix on loopback."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sandbox.mail_enclosure import enclosed
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import Process, ProcessError
 
@@ -31,7 +30,7 @@ class Mailman(Process):
         self._config_file = self._home / "mailman.cfg"
         super().__init__(
             "Mailman",
-            [programs / "master", "-C", self._config_file],
+            enclosed([programs / "master", "-C", self._config_file]),
             log=directory / "mailman.log",
             ready=self._greets,
             directory=self._home,
@@ -41,11 +40,6 @@ class Mailman(Process):
         """Write the configuration and run Mailman until it takes mail."""
         self._write_config()
         await super().start()
-
-    async def stop(self, grace: float = 10.0) -> int:
-        """End it and all its runners at once: nothing of it is needed any more."""
-        os.killpg(self.pid, signal.SIGKILL)
-        return await self.wait(grace)
 
     async def make_lists(
         self, lists: Mapping[str, Iterable[str]], settings: Mapping[str, Mapping[str, object]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sandbox.mail_certificate import Certificate
+from sandbox.mail_enclosure import enclosed
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import Process, ProcessError
 
@@ -57,7 +58,7 @@ class Postfix(Process):
         self._auth_port = auth_port
         super().__init__(
             "Postfix",
-            [program, "-c", self._home / "etc", "start-fg"],
+            enclosed([program, "-c", self._home / "etc", "start-fg"]),
             log=directory / "postfix.log",
             ready=self._greets,
             directory=self._home,
