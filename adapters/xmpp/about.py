@@ -93,7 +93,7 @@ class About:
             return
         known, self._title = self._title, features.title
         own = self._own_titles.comes(features.title)
-        if known is not None and known != features.title and not own:
+        if known is not None and features.title not in {known, ""} and not own:
             self._emit(TitleChanged(self._place, self._author(), datetime.now(UTC), features.title))
 
     def picture_seen(self, photo: str) -> None:

@@ -39,7 +39,7 @@ class Features:
     pictures: bool = False
     """Whether the room can have a picture (XEP-0486)."""
     title: str | None = None
-    """Its name; None where it does not tell."""
+    """Its name, empty where it has none; None where it does not tell."""
     photo: str | None = None
     """The hash of its picture, empty where it has none; None where it does not tell."""
 
@@ -70,7 +70,7 @@ class Features:
             moderated="muc_moderated" in announced,
             moderation=next((each for each in (MODERATE, MODERATE_0) if each in announced), None),
             pictures=VCARD in announced,
-            title=None if identity is None else identity.get("name"),
+            title=None if identity is None else identity.get("name", ""),
             photo=None if query is None else _photo(query),
         )
 
