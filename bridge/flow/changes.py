@@ -114,10 +114,10 @@ class Changes:
     # --- replies and topics
 
     def _said(self, connection: Connection, place_id: int, event: Message) -> News:
-        target = topic = None
+        known = topic = None
         if event.reply_to is not None:
             known = self._original(connection, place_id, event.reply_to)
-            target = None if known is None else known.id
+        target = None if known is None else known.id
         if event.topic is not None:
             name = (place_id, event.topic)
             topic = (
@@ -125,6 +125,8 @@ class Changes:
                 or references.topic_root(connection, name)
                 or self._message_at(connection, name)
             )
+        elif known is not None:  # from a program without topics, or that leaves them out
+            topic = known.topic_id
         return News(event, target, topic)
 
     # --- edits and deletions

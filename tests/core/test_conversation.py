@@ -365,6 +365,24 @@ async def test_a_topic_has_a_name_of_its_own_at_each_place(
     assert back.id == "topic-7"
 
 
+async def test_an_answer_without_a_topic_belongs_to_that_of_what_it_answers(
+    make_core: MakeCore, matrix: ScriptedOutlet, hospital_b: ScriptedOutlet
+) -> None:
+    hospital_b.script.append(Sent("post-1", topic="topic-7"))
+    core = make_core()
+    await core.start()
+    await core.receive(replace(said(1), topic="mail-thread"))
+    await shown(hospital_b, 1)
+    await core.receive(replace(said(2, author=BERT), topic="mail-thread"))
+    await core.receive(replace(said(3), reply_to="m2"))
+    for outlet in (matrix, hospital_b):
+        answer = (await shown(outlet, 3))[2]
+        assert answer.reply_to is not None
+        assert answer.topic is not None
+        assert answer.topic.root is not None
+        assert answer.topic.root.text == "text 1"
+
+
 async def test_further_names_of_a_message_mean_it_too(
     make_core: MakeCore, matrix: ScriptedOutlet, hospital_a: ScriptedOutlet
 ) -> None:
