@@ -1,12 +1,14 @@
 """The adapter's door: what the bridge finds through the entry point."""
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar, Final
 from urllib.parse import unquote
 
 from adapters.discourse.network import DiscourseNetwork
 from adapters.discourse.settings import DiscourseSettings
-from bridge.contract import Inlet, Settings
+from adapters.discourse.site import Site
+from bridge.contract import Capabilities, Inlet, Settings
 
 _LOOKS: Final = "a category is its number, as 5, or its slugs, as medicine/cardiology"
 _PATH: Final = re.compile(r"[\w-]+(/[\w-]+){0,2}")
@@ -37,6 +39,11 @@ class DiscourseAdapter:
             msg = f"{group!r} is no category: {_LOOKS}"
             raise ValueError(msg)
         return text
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """What forums can show and tell; see `bridge.contract.Declaring`."""
+        return {"": Site("", staff=True).capabilities()}
 
     @staticmethod
     def create(

@@ -83,9 +83,17 @@ class Downloads:
             yield opened.pieces()
 
     def _where(self, source: str) -> str:
-        """Uploads are known by short names (app/controllers/uploads_controller.rb)."""
+        """Uploads are known by short names (app/controllers/uploads_controller.rb).
+
+        Raises:
+            Refused: it is no reference to a file.
+        """
         if source.startswith("upload://"):
             return f"{self._url}/uploads/short-url/{source.removeprefix('upload://')}"
         if source.startswith("//"):
             return f"{self._url.partition('//')[0]}{source}"
-        return f"{self._origin}{source}" if source.startswith("/") else source
+        if source.startswith("/"):
+            return f"{self._origin}{source}"
+        if not source.startswith(("http://", "https://")):
+            raise Refused("The forum has no such file.")
+        return source

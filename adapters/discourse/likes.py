@@ -72,6 +72,7 @@ class Likes:
             return []
         author = self._hearing.author(user)
         self._given.setdefault(post.id, {})[user.username.lower()] = author
+        known.liked += 1  # or else a like that is taken back before the next question is kept
         return [Reactions(known.place, author, datetime.now(UTC), str(post.id), (shown("heart"),))]
 
 

@@ -586,8 +586,16 @@ class Forum:
                 422, "Sorry, the file you are trying to upload is not authorized (authorized "
                 "extensions: jpg, png, pdf)."
             )  # fmt: skip
+        data = file.file.read()
+        kind = "image" if file.content_type.startswith("image/") else "attachment"
+        most = self.settings[f"max_{kind}_size_kb"]
+        if len(data) > most * 1024:
+            raise ProblemError(
+                422, "Sorry, the file you are trying to upload is too big (maximum size is "
+                f"{most // 1024} MB)."
+            )  # fmt: skip
         name = f"{hashlib.sha1(file.filename.encode()).hexdigest()[:27]}.{ending}"
-        self.uploads[name] = (file.filename, file.content_type, file.file.read())
+        self.uploads[name] = (file.filename, file.content_type, data)
         return {
             "id": len(self.uploads), "original_filename": file.filename,
             "short_url": f"upload://{name}", "url": f"/uploads/default/original/1X/{name}",
