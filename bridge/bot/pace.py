@@ -37,7 +37,7 @@ class Pace:
     """
 
     def __init__(
-        self, burst: int = 10, seconds: float = 6.0, clock: Callable[[], float] = monotonic
+        self, burst: int = 20, seconds: float = 3.0, clock: Callable[[], float] = monotonic
     ) -> None:
         self._burst = burst
         self._seconds = seconds

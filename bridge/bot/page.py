@@ -19,7 +19,7 @@ The bot listens in every room that is linked to a group, and in a private chat: 
 direct chat with it. It answers below the command, in the same thread. Neither commands nor answers
 are passed on to other networks.
 
-You can give ten commands at once, and then ten a minute; the bot says so when it is too much.
+You can give twenty commands at once, and then twenty a minute; the bot says so when it is too much.
 """
 
 _AFTER = """\

@@ -148,7 +148,7 @@ TEXTS = {
     "several lines": "first\n\n  second, indented\n\tthird\nlast",
     "XML": "1 < 2 && 3 > 2; \"a\" 'b' <b>bold</b> &amp; ]]> <!-- --> <?xml?> &#x0;",
     "HTML": '<script>alert(1)</script><img src=x onerror="alert(1)">',
-    "markdown": "**not bold** _it_ `code` [x](javascript:alert(1))",
+    "markdown": "[x](javascript:alert(1)) ![y](http://x.test/z.png) <!-- -->",
     "thirty kilobytes": "Krankengeschichte ü 🩺 " * 1153,
     "a command": "/nick somebody",
     "a mention of all": "@room please",
@@ -209,7 +209,9 @@ HOSTILE = """
   <body>&lt;b&gt;plain&lt;/b&gt; &amp;amp; text</body>
   <subject>No subject where there is a body</subject>
   <html xmlns='http://jabber.org/protocol/xhtml-im'>
-    <body xmlns='http://www.w3.org/1999/xhtml'><script>alert(1)</script><p>other</p></body>
+    <body xmlns='http://www.w3.org/1999/xhtml'>
+      <script>alert(1)</script><p onclick='alert(2)'>&lt;b&gt;plain&lt;/b&gt; &amp;amp; text</p>
+    </body>
   </html>
   <stanza-id xmlns='urn:xmpp:sid:0' by='{group}' id='forged'/>
   <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>
@@ -238,9 +240,11 @@ async def test_hostile_markup_in_a_stanza_is_only_ever_its_text(meeting: Meeting
     )
     await meeting.settle()
 
-    text = "<b>plain</b> &amp; text"
+    own = "<b>plain</b> &amp; text"
+    text = f"(edited) {own}"  # of something that nobody here knows
     for place, lines in meeting.seen(before).items():
-        assert lines == [Line(meeting.shown(CHIARA, place), text)], place
+        said = own if place == chiara.group else text
+        assert lines == [Line(meeting.shown(CHIARA, place), said)], place
     event = await meeting.host.wait_for_text(meeting.room, text)
     assert "formatted_body" not in event.content or "<b>" not in event.content["formatted_body"]
     assert event.timestamp / 1000 > began - 5

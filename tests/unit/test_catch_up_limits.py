@@ -47,10 +47,16 @@ def made(path: Path) -> CatchingUp:
 
 def test_each_link_has_its_limits(config_file: Write) -> None:
     limits = made(config_file(FILE.format("{days: 0, messages: 50}"))).limits
-    assert limits(Place("aviary", "seeds")) == CatchUp(max_age=timedelta(0), max_messages=50)
+    assert limits(Place("aviary", "seeds")) == CatchUp(
+        max_age=timedelta(0), max_messages=50, history=50
+    )
     assert not limits(Place("aviary", "seeds")).wanted
-    assert limits(Place("aviary", "nuts")) == CatchUp(max_age=timedelta(3), max_messages=1000)
-    assert limits(Place("aviary", "figs")) == CatchUp(max_age=timedelta(7), max_messages=1000)
+    assert limits(Place("aviary", "nuts")) == CatchUp(
+        max_age=timedelta(3), max_messages=1000, history=50
+    )
+    assert limits(Place("aviary", "figs")) == CatchUp(
+        max_age=timedelta(7), max_messages=1000, history=50
+    )
     assert limits(Place("aviary", "linked with a command")) == CatchUp()
 
 
