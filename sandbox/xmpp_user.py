@@ -284,9 +284,11 @@ class XmppUser:
         """Put an occupant out of the room; they may come back."""
         await self._muc.set_role(JID(room), nick, "none", reason=reason)
 
-    async def set_affiliation(self, room: str, jid: str, affiliation: Affiliation) -> None:
+    async def set_affiliation(
+        self, room: str, jid: str, affiliation: Affiliation, reason: str = ""
+    ) -> None:
         """Make somebody a member, an admin, …, or ban them (`outcast`)."""
-        await self._muc.set_affiliation(JID(room), affiliation, jid=JID(jid))
+        await self._muc.set_affiliation(JID(room), affiliation, jid=JID(jid), reason=reason)
 
     async def destroy(self, room: str, reason: str = "") -> None:
         """Take the room down, with all in it."""

@@ -15,7 +15,7 @@ from sandbox.synapse import Synapse
 
 # Synapse learns of application services only when it starts, so they are made beforehand, one for
 # each test module that runs a bridge.
-APP_SERVICES = 20
+APP_SERVICES = 50
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +69,9 @@ async def synapse(
 @pytest.fixture(scope="session")
 async def prosody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prosody]:
     """The XMPP services of both hospitals. Who stops or pauses it starts it again."""
-    async with Prosody.of(HOSPITALS, tmp_path_factory.mktemp("prosody")) as server:
+    server = Prosody.of(HOSPITALS, tmp_path_factory.mktemp("prosody"))
+    server.muc_modules += ("muc_moderation", "vcard_muc")
+    async with server:
         yield server
 
 

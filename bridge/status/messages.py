@@ -75,6 +75,7 @@ class MessageStatus:
         self._is_due: set[int] = set()
         self._later: list[tuple[int, int]] = []  # a heap of times and ids
         self._open: set[int] = set()
+        self._unsure: set[int] = set()  # what they are about may not be on disk yet
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._trouble: dict[Place, str] = {}
         self._read: dict[int, int] = {}
@@ -114,6 +115,7 @@ class MessageStatus:
         if message_id not in self._open:
             # What became of it elsewhere was not listened to, and may not be on disk yet
             heapq.heappush(self._later, (self._now() + _RECORDED_AFTER_MS, message_id))
+            self._unsure.add(message_id)
         self._outcomes.setdefault(message_id, {})[duty.id] = (state, reason)
         self._look_at(message_id)
 
@@ -191,6 +193,7 @@ class MessageStatus:
                         heapq.heappush(self._later, (now + _RECORDED_AFTER_MS, row.message_id))
         while self._later and self._later[0][0] <= now:
             _, message_id = heapq.heappop(self._later)
+            self._unsure.discard(message_id)
             if message_id in self._open:
                 self._look_at(message_id)
 
@@ -214,7 +217,7 @@ class MessageStatus:
             return found
 
         plans = await self._database.run(plan)
-        self._close(each for each in (*plans.quiet, *plans.stray))
+        self._close(each for each in (*plans.quiet, *plans.stray) if each not in self._unsure)
         self._look_at_all(each.row.message_id for each in plans.to_tell[_TOLD_AT_ONCE:])
         return plans.to_tell[:_TOLD_AT_ONCE]
 

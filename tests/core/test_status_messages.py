@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from core_stage import (
@@ -21,7 +22,7 @@ from sqlalchemy import text
 from status_stage import Clock, Stage, TalkingRoom
 
 from bridge.contract import Capabilities, Feature, Health, Level, Refused, Unreachable
-from bridge.model import Direction, SubjectChanged
+from bridge.model import Author, Deleted, Direction, SubjectChanged
 from bridge.status.notifier import Verdict
 from bridge.status.picture import Telling
 from bridge.store import notices
@@ -492,3 +493,41 @@ async def test_machines_are_told_every_success_when_that_is_wanted(
     assert await verdicts(stage) == ["SUCCESS"]
     assert room.reports[0][0] == "m1"
     assert await stage.core.database.run(lambda c: notices.load(c, range(100))) == {}
+
+
+# --- deletions and edits
+
+
+@pytest.mark.parametrize("author", [DOCTOR, ANNA], ids=["own", "another's"])
+async def test_who_deletes_is_told_where_it_is_still_to_be_read(
+    stage: Stage, room: TalkingRoom, matrix: ScriptedOutlet, author: Author
+) -> None:
+    matrix.shows = replace(matrix.shows, shows={Feature.DELETE: Level.FULL})
+    place = ROOM if author is DOCTOR else WARD_A
+    await stage.core.receive(said(1, place, author))
+    await all_settled(stage)
+    target = "m1" if author is DOCTOR else f"copy-{matrix.there[0].key}"
+    await stage.core.receive(Deleted(ROOM, DOCTOR, START, target, moderated=True, id="d1"))
+    await all_settled(stage)
+    await stage.look()
+    [told] = room.noted()
+    assert "Hospital B" in told
+    assert "still to be read" in told
+
+
+async def test_who_deletes_at_once_is_told_as_well(
+    stage: Stage, room: TalkingRoom, matrix: ScriptedOutlet
+) -> None:
+    matrix.shows = replace(matrix.shows, shows={Feature.DELETE: Level.FULL})
+    async with stage.core.recorder._writing:  # the copy in the room is not on disk yet
+        await stage.core.receive(said(1))
+        await until(lambda: not stage.core.lanes._lanes)
+        target = f"copy-{matrix.there[0].key}"
+        await stage.core.receive(Deleted(ROOM, DOCTOR, START, target, moderated=True, id="d1"))
+        await until(lambda: not stage.core.lanes._lanes)
+        await stage.tell()
+        assert room.noted() == []
+    await stage.core.recorder.flush()
+    await stage.look()
+    [told] = room.noted()
+    assert "still to be read" in told
