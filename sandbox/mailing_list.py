@@ -98,13 +98,13 @@ class MailingList:
         await user.send(mail, self.address)
         return str(mail["Message-ID"])
 
-    async def stop(self) -> None:
-        """Take the mailboxes and the sending of mail away."""
-        await self.servers.dovecot.stop()
-        await self.servers.postfix.stop()
+    async def die(self) -> None:
+        """Take the mailboxes and the sending of mail away, as a power cut would."""
+        await self.servers.dovecot.kill()
+        await self.servers.postfix.kill()
 
-    async def start(self) -> None:
-        """Bring both back."""
+    async def come_back(self) -> None:
+        """Start both again."""
         await self.servers.dovecot.start()
         await self.servers.postfix.start()
 

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bridge_runs import Site
@@ -73,9 +74,10 @@ class Hub:
         """Have somebody say a new word outside of all threads; the word."""
         word = self.word(speaker)
         if speaker == ANNA:
-            await self.mailing_list.write(f"About {word}", "What do you think?")
+            await self.mailing_list.write(f"Question {next(_numbers)}", f"What of {word}?")
         elif speaker == ANN:
-            await self.forum.write("ann", f"Look at {word}", title=f"A topic of number {word}")
+            # Nobody tells a bridge that is down, nor tells it again
+            await self.forum.write("ann", f"Look at {word}", hooks=self.bridge.running)
         elif speaker == JOURNAL:
             self.site.publish(f"A trial of {word}", "It works.", "The Editors")
         else:
@@ -100,14 +102,14 @@ class Hub:
         if place == MAIL:
             for mail in self.mailing_list.mails:
                 sender = mail.sender.removesuffix(" via Consilium")
-                yield Said(sender, f"{mail.subject} {mail.text}")
+                yield Said(sender, mail.text)
         elif place == BOARD:
             for post in self.forum.posts.values():
                 if post.author.username == "consilium":
                     name, _, text = post.raw.partition(": ")
                     yield Said(name, text)
                 else:
-                    yield Said(post.author.name, f"{post.topic.title} {post.raw}")
+                    yield Said(post.author.name, post.raw)
         elif place == MATRIX_ROOM:
             for line in self._events():
                 yield Said(self.meeting.members().get(line.sender, ""), line.body)
@@ -140,7 +142,7 @@ class Hub:
         """Return once these places, or all, show a word."""
         async with asyncio.TaskGroup() as waiting:
             for place in places or self.places:
-                waiting.create_task(self._until(place, lambda p=place: self._has(p, word), timeout))
+                waiting.create_task(self._until(place, partial(self._has, place, word), timeout))
 
     def _has(self, place: str, word: str) -> bool:
         return any(word in said.text for said in self.at(place))
@@ -188,13 +190,13 @@ class Hub:
         """What the mailing list has of it."""
         await self.arrived(word, MAIL)
         found = self.mailing_list.mails
-        return next(each for each in found if word in each.subject + each.text)
+        return next(each for each in found if word in each.text)
 
     async def post(self, word: str) -> Written:
         """What the forum has of it."""
         await self.arrived(word, BOARD)
         found = self.forum.posts.values()
-        return next(each for each in found if word in each.topic.title + each.raw)
+        return next(each for each in found if word in each.raw)
 
     def group_of(self, colleague: str) -> str:
         """The XMPP room where somebody is."""
