@@ -15,6 +15,8 @@ from bridge.model import Author, Reactions
 _ASKED_AT_ONCE: Final = 5
 """Posts in one round; the others have their turn in the next."""
 _MOST: Final = 200
+_NOT_COUNTED: Final = (("", 0),)
+"""What no forum says: so it is asked again, as a like may be taken back before the next round."""
 
 
 class Likes:
@@ -72,7 +74,7 @@ class Likes:
             return []
         author = self._hearing.author(user)
         self._given.setdefault(post.id, {})[user.username.lower()] = author
-        known.liked += 1  # or else a like that is taken back before the next question is kept
+        known.liked = _NOT_COUNTED
         return [Reactions(known.place, author, datetime.now(UTC), str(post.id), (shown("heart"),))]
 
 
