@@ -4,15 +4,18 @@ import asyncio
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import aiohttp
 from nio import (  # type: ignore[import-untyped]
     AsyncClient,
     AsyncClientConfig,
     LoginResponse,
     MegolmEvent,
+    RoomRedactResponse,
     RoomSendResponse,
     UploadResponse,
 )
@@ -195,7 +198,37 @@ class EncryptedUser:
         relation = {"rel_type": "m.annotation", "event_id": event_id, "key": sign}
         return await self.send(room, "m.reaction", {"m.relates_to": relation})
 
-    async def send_file(self, room: str, name: str, data: bytes, media_type: str) -> str:
+    async def reply(self, room: str, event_id: str, body: str) -> str:
+        """Answer a message."""
+        relation = {"m.in_reply_to": {"event_id": event_id}}
+        return await self.send_text(room, body, **{"m.relates_to": relation})
+
+    async def say_in_thread(self, room: str, root: str, body: str) -> str:
+        """Write in the thread that an event begins."""
+        relation = {
+            "rel_type": "m.thread",
+            "event_id": root,
+            "is_falling_back": True,
+            "m.in_reply_to": {"event_id": root},
+        }
+        return await self.send_text(room, body, **{"m.relates_to": relation})
+
+    async def redact(self, room: str, event_id: str) -> None:
+        """Delete an event."""
+        answer = await self._client.room_redact(room, event_id)
+        if not isinstance(answer, RoomRedactResponse):
+            raise EncryptedUserError(str(answer))
+
+    async def send_file(  # noqa: PLR0913 - what a file is
+        self,
+        room: str,
+        name: str,
+        data: bytes,
+        media_type: str,
+        *,
+        caption: str = "",
+        msgtype: str = "m.file",
+    ) -> str:
         """Send an encrypted file."""
         answer, keys = await self._client.upload(
             io.BytesIO(data),
@@ -207,8 +240,8 @@ class EncryptedUser:
         if not isinstance(answer, UploadResponse):
             raise EncryptedUserError(str(answer))
         content = {
-            "msgtype": "m.file",
-            "body": name,
+            "msgtype": msgtype,
+            "body": caption or name,
             "filename": name,
             "info": {"mimetype": media_type, "size": len(data)},
             "file": {"url": answer.content_uri, **keys},
@@ -217,9 +250,20 @@ class EncryptedUser:
 
     async def download(self, file: dict[str, Any]) -> bytes:
         """The content of an encrypted file."""
-        answer = await self._client.download(file["url"])
+        sealed = await self.download_sealed(file["url"])
         key, hashes, iv = file["key"]["k"], file["hashes"]["sha256"], file["iv"]
-        return bytes(decrypt_attachment(answer.body, key, hashes, iv))
+        return bytes(decrypt_attachment(sealed, key, hashes, iv))
+
+    async def download_sealed(self, uri: str) -> bytes:
+        """A file as the homeserver has it."""
+        server, _, media_id = uri.removeprefix("mxc://").partition("/")
+        # nio knows the way without a token only, which homeservers have closed
+        path = f"{self._client.homeserver}/_matrix/client/v1/media/download/{server}/{media_id}"
+        headers = {"Authorization": f"Bearer {self._client.access_token}"}
+        async with aiohttp.ClientSession() as http, http.get(path, headers=headers) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise EncryptedUserError(f"the file can't be fetched: {answer.status}")
+            return await answer.read()
 
     async def leave(self, room: str) -> None:
         """Leave a room."""

@@ -160,6 +160,11 @@ class JsUser:
         text = base64.b64encode(data).decode()
         return str((await self.do("upload", data=text, type=media_type))["url"])
 
+    async def download(self, file: Mapping[str, Any]) -> bytes:
+        """The content of an encrypted file, decrypted by the client's own means."""
+        answer = await self.do("download", file=dict(file))
+        return base64.b64decode(answer["data"])
+
     async def signed_devices(self, user_id: str) -> dict[str, bool]:
         """The devices of somebody, and whether their user has signed them."""
         found = await self.do("devices", user=user_id)

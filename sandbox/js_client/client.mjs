@@ -143,6 +143,20 @@ const commands = {
     return { url: made.content_uri };
   },
 
+  // Fetch an encrypted file, and decrypt it as Element does: by the browser's own crypto.
+  async download({ file }) {
+    const url = client.mxcUrlToHttp(file.url, undefined, undefined, undefined, false, true, true);
+    const answer = await fetch(url, { headers: { Authorization: `Bearer ${client.getAccessToken()}` } });
+    if (!answer.ok) throw new Error(`the file can't be fetched: ${answer.status}`);
+    const sealed = await answer.arrayBuffer();
+    const digest = Buffer.from(await crypto.subtle.digest("SHA-256", sealed));
+    if (!digest.equals(Buffer.from(file.hashes.sha256, "base64"))) throw new Error("the hash is another one");
+    const key = await crypto.subtle.importKey("jwk", file.key, "AES-CTR", false, ["encrypt", "decrypt"]);
+    const counter = Buffer.from(file.iv, "base64");
+    const data = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 64 }, key, sealed);
+    return { data: Buffer.from(data).toString("base64") };
+  },
+
   async stop() {
     client.stopClient();
     return {};
