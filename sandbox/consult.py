@@ -1,6 +1,7 @@
 """A short consult of two doctors on Matrix with two colleagues on XMPP, and who must see it how."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from sandbox.meeting import Line, Meeting
 from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI
@@ -28,11 +29,16 @@ async def hold(meeting: Meeting) -> None:
         await meeting.arrived(line.text)
 
 
-def faults(meeting: Meeting) -> list[str]:
-    """What is missing, doubled, or under a wrong name after the consult; empty if all is well."""
+def faults(meeting: Meeting, others: Collection[str] = ()) -> list[str]:
+    """What is missing, doubled, or under a wrong name after the consult; empty if all is well.
+
+    Args:
+        meeting: where it was held.
+        others: what else was said there.
+    """
     found: list[str] = []
     for place, lines in meeting.seen().items():
-        seen = Counter(lines)
+        seen = Counter(line for line in lines if not any(other in line.text for other in others))
         due = Counter(
             Line(meeting.shown(line.speaker, place), line.text, line.emote) for line in CONSULT
         )

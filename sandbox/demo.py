@@ -1,4 +1,6 @@
-"""The demo: a homeserver, two hospitals' XMPP services, the bridge between them, and a consult."""
+"""The demo: a homeserver, two hospitals' XMPP services, a mailing list, a feed, the bridge between
+them, and a consult.
+"""
 
 import asyncio
 import fcntl
@@ -14,10 +16,12 @@ from pathlib import Path
 from sandbox.appservice import AppService
 from sandbox.bridge import Bridge, BridgeConfig, component_networks
 from sandbox.consult import CONSULT, faults, hold
+from sandbox.guests import Guests, guests
 from sandbox.hospital import HOSPITAL_A, HOSPITAL_B, HOSPITALS
 from sandbox.matrix_user import MatrixError
 from sandbox.meeting import Meeting
 from sandbox.people import PASSWORD, Colleagues, Doctors
+from sandbox.ports import LOOPBACK
 from sandbox.process import ProcessError
 from sandbox.prosody import Prosody
 from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI, Staff
@@ -35,6 +39,7 @@ class _Servers:
     synapse: Synapse
     prosody: Prosody
     app_service: AppService
+    guests: Guests
 
 
 def main(*, once: bool) -> int:
@@ -70,15 +75,19 @@ async def _demo(*, once: bool) -> int:
         with _step("Starting the bridge"):
             await stack.enter_async_context(_bridge(servers, meeting))
             await meeting.everyone_is_there(timeout=60)
-        transcript = await stack.enter_async_context(Transcript.of(meeting))
+        others = servers.guests
+        transcript = await stack.enter_async_context(Transcript.of(meeting, others.mailing_list))
         await hold(meeting)
-        await transcript.caught_up(len(CONSULT))
-        found = faults(meeting)
+        await others.join_in(meeting)
+        said = len(CONSULT) + len(others.words)
+        await transcript.caught_up(said)
+        found = faults(meeting, others.words) + others.faults(meeting)
         for fault in found:
             print(f"FAULT  {fault}", file=sys.stderr)
         if found:
             return 1
-        print(f"\nAll {len(CONSULT)} messages arrived at all three places, once each.")
+        kinds = "XMPP, a feed" if others.mailing_list is None else "XMPP, mail, a feed"
+        print(f"\nAll {said} messages arrived everywhere, once each: Matrix, {kinds}.")
         if not once:
             _invite(servers, meeting)
             await _until_interrupted()
@@ -96,11 +105,13 @@ async def _servers() -> AsyncIterator[_Servers]:
     )
     prosody = Prosody.of(HOSPITALS, _HOME / "prosody")
     async with AsyncExitStack() as stack:
-        with _step("Starting Synapse (the homeserver) and Prosody (two hospitals' XMPP services)"):
-            await asyncio.gather(
-                stack.enter_async_context(synapse), stack.enter_async_context(prosody)
+        with _step("Starting Synapse, Prosody (two hospitals' XMPP), a mailing list and a feed"):
+            _, _, invited = await asyncio.gather(
+                stack.enter_async_context(synapse),
+                stack.enter_async_context(prosody),
+                stack.enter_async_context(guests()),
             )
-        yield _Servers(synapse, prosody, app_service)
+        yield _Servers(synapse, prosody, app_service, invited)
 
 
 async def _gather(stack: AsyncExitStack, servers: _Servers) -> Meeting:
@@ -120,8 +131,13 @@ def _bridge(servers: _Servers, meeting: Meeting) -> Bridge:
         servers.app_service,
         servers.synapse.url,
         servers.synapse.server_name,
-        networks=component_networks(servers.prosody),
-        portals={f"#{_ALIAS}:{servers.synapse.server_name}": meeting.links()},
+        networks={**component_networks(servers.prosody), **servers.guests.networks()},
+        portals={
+            f"#{_ALIAS}:{servers.synapse.server_name}": [
+                *meeting.links(),
+                *servers.guests.links(),
+            ]
+        },
     )
     return Bridge(_HOME / "bridge", config)
 
@@ -140,10 +156,22 @@ The room is "Consult". XMPP clients find the hospitals at {servers.prosody.addre
 
     chiara@{HOSPITAL_A.domain}   room {meeting.colleagues[CHIARA].group}
     dmitri@{HOSPITAL_B.domain}   room {meeting.colleagues[DMITRI].group}   (same password)
-
+{_invite_by_mail(servers.guests)}
 Whatever is said now appears here too. Ctrl-C stops everything.
 """
     )
+
+
+def _invite_by_mail(guests: Guests) -> str:
+    if guests.mailing_list is None:
+        return ""
+    user = guests.mailing_list.user()
+    return f"""
+Mail programs find the mailing list {guests.mailing_list.address} in this mailbox, without TLS:
+
+    {user.address}   password {user.password}   IMAP {LOOPBACK}:{user.imap_port}   \
+SMTP {LOOPBACK}:{user.smtp_port}
+"""
 
 
 async def _until_interrupted() -> None:

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.mail_certificate import Certificate
-from sandbox.mail_enclosure import enclosed
+from sandbox.mail_enclosure import EnclosedProcess
 from sandbox.ports import LOOPBACK, free_port
-from sandbox.process import Process, ProcessError
+from sandbox.process import ProcessError
 
 _PATIENCE = 5.0
 _OWNER = "mail"  # the user that Debian means for mailboxes; Dovecot refuses to use root
 
 
-class Dovecot(Process):
+class Dovecot(EnclosedProcess):
     """One IMAP server in one directory, which everyone must be able to reach.
 
     Passwords are stored as they are: nothing here is worth protecting.
@@ -37,7 +37,7 @@ class Dovecot(Process):
         self._certificate = certificate
         super().__init__(
             "Dovecot",
-            enclosed([program, "-F", "-c", self._home / "dovecot.conf"]),
+            [program, "-F", "-c", self._home / "dovecot.conf"],
             log=directory / "dovecot.log",
             ready=self._greets,
             directory=self._home,

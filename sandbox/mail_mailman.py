@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sandbox.mail_enclosure import enclosed
+from sandbox.mail_enclosure import EnclosedProcess
 from sandbox.ports import LOOPBACK, free_port
-from sandbox.process import Process, ProcessError
+from sandbox.process import ProcessError
 
 MAILMAN = Path(__file__).parent.parent / ".cache" / "mailman-venv" / "bin"
 
@@ -16,7 +16,7 @@ _IDLE_RUNNERS = (
 )  # fmt: skip
 
 
-class Mailman(Process):
+class Mailman(EnclosedProcess):
     """List software in one directory. Its lists are made before it starts."""
 
     def __init__(self, directory: Path, *, smtp_port: int, programs: Path = MAILMAN) -> None:
@@ -30,7 +30,7 @@ class Mailman(Process):
         self._config_file = self._home / "mailman.cfg"
         super().__init__(
             "Mailman",
-            enclosed([programs / "master", "-C", self._config_file]),
+            [programs / "master", "-C", self._config_file],
             log=directory / "mailman.log",
             ready=self._greets,
             directory=self._home,

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sandbox.mail_certificate import Certificate
-from sandbox.mail_enclosure import enclosed
+from sandbox.mail_enclosure import EnclosedProcess
 from sandbox.ports import LOOPBACK, free_port
-from sandbox.process import Process, ProcessError
+from sandbox.process import ProcessError
 
 _PATIENCE = 5.0
 _PROGRAMS = "/usr/sbin"
 
 
-class Postfix(Process):
+class Postfix(EnclosedProcess):
     """One SMTP server in one directory, which everyone must be able to reach.
 
     It listens on three ports: `plain_port` (STARTTLS is offered), `tls_port` (TLS from the first
@@ -58,7 +58,7 @@ class Postfix(Process):
         self._auth_port = auth_port
         super().__init__(
             "Postfix",
-            enclosed([program, "-c", self._home / "etc", "start-fg"]),
+            [program, "-c", self._home / "etc", "start-fg"],
             log=directory / "postfix.log",
             ready=self._greets,
             directory=self._home,

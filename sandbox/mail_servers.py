@@ -1,5 +1,6 @@
 """All that mailing lists need: Dovecot for mailboxes, Postfix between them, Mailman for lists."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -66,9 +67,13 @@ class MailServers:
             plain_port=self.mailman.smtp_port,
         )
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.dovecot)
-            await stack.enter_async_context(self.postfix)
-            await self.mailman.make_lists(self._lists, self._list_settings)
+            try:
+                async with asyncio.TaskGroup() as starting:
+                    starting.create_task(stack.enter_async_context(self.dovecot))
+                    starting.create_task(stack.enter_async_context(self.postfix))
+                    starting.create_task(self.mailman.make_lists(self._lists, self._list_settings))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
             await stack.enter_async_context(self.mailman)
             self._stack = stack.pop_all()
         return self

@@ -87,7 +87,7 @@ class MailingList:
 
     async def write(self, subject: str, text: str, answering: ListMail | None = None) -> str:
         """Write to the list as the colleague; the mail's id."""
-        user = self._user()
+        user = self.user()
         headers = {}
         if answering is not None:
             headers = {
@@ -124,7 +124,8 @@ class MailingList:
     ) -> None:
         await self._stack.__aexit__(kind, error, traceback)
 
-    def _user(self) -> MailUser:
+    def user(self) -> MailUser:
+        """The colleague."""
         return MailUser(
             _COLLEAGUE,
             _PASSWORD,
@@ -135,7 +136,7 @@ class MailingList:
 
     async def _read(self) -> None:
         """Look into the mailbox again and again, and go on when its server comes back."""
-        user = self._user()
+        user = self.user()
         while True:
             try:
                 fresh = await user.mails(after=len(self.mails))

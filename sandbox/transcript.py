@@ -8,36 +8,43 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
+from sandbox.mailing_list import MailingList
 from sandbox.matrix_user import MatrixUser
 from sandbox.meeting import MATRIX_ROOM, Meeting
 from sandbox.xmpp_user import XmppUser
 
-_COLOURS = ("cyan", "green", "magenta", "yellow")
+_COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 
 
 class Transcript:
     """Prints each message at each place, with the name its reader sees."""
 
-    def __init__(self, meeting: Meeting) -> None:
+    def __init__(self, meeting: Meeting, mailing_list: MailingList | None = None) -> None:
         self._meeting = meeting
         self._console = Console(highlight=False)
         self._printed: dict[str, int] = {}
         self._changed = asyncio.Event()
         places = meeting.places
+        if mailing_list is not None:
+            places = (*places, mailing_list.address)
         self._width = max(map(len, places))
         self._colour = dict(zip(places, _COLOURS, strict=False))
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, meeting: Meeting) -> AsyncIterator[Self]:
+    async def of(
+        cls, meeting: Meeting, mailing_list: MailingList | None = None
+    ) -> AsyncIterator[Self]:
         """Print until the block ends."""
-        transcript = cls(meeting)
+        transcript = cls(meeting, mailing_list)
         _, *groups = meeting.places
         print()
         following = [
             transcript._follow_room(meeting.host),
             *(transcript._follow_group(meeting.observer(group), group) for group in groups),
         ]
+        if mailing_list is not None:
+            following.append(transcript._follow_list(mailing_list))
         tasks = [asyncio.create_task(each) for each in following]
         try:
             yield transcript
@@ -71,7 +78,13 @@ class Transcript:
                 emote = message.body.startswith("/me ")
                 self._print(group, message.nick, message.body.removeprefix("/me "), emote=emote)
 
+    async def _follow_list(self, mailing_list: MailingList) -> None:
+        async for mail in mailing_list.mails.follow():
+            name, said = mail.sender.removesuffix(" via Consilium"), mail.text
+            self._print(mailing_list.address, name, said.partition("\n____")[0], emote=False)
+
     def _print(self, place: str, name: str, text: str, *, emote: bool) -> None:
+        text = " ".join(text.split())
         said = f"* {name} {text}" if emote else f"{name}: {text}"
         label = Text(place.ljust(self._width), style=self._colour.get(place, ""))
         self._console.print(label, Text(said), sep="  ", soft_wrap=True)
