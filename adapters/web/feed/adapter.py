@@ -1,12 +1,13 @@
 """The adapter's door: what the bridge finds through the entry point."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from yarl import URL
 
-from adapters.web.feed.network import FeedNetwork
+from adapters.web.feed.network import CAPABILITIES, FeedNetwork
 from adapters.web.feed.settings import FeedSettings
-from bridge.contract import Inlet, Settings
+from bridge.contract import Capabilities, Inlet, Settings
 
 _LOOKS: Final = "a feed looks like https://journal.example/feed.xml"
 _LONGEST: Final = 1_000
@@ -48,6 +49,11 @@ class FeedAdapter:
             msg = "this feed's address is too long"
             raise ValueError(msg)
         return normal
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """What feeds can tell; see `bridge.contract.Declaring`."""
+        return {"": CAPABILITIES}
 
     @staticmethod
     def create(*, network: str, name: str, settings: FeedSettings, inlet: Inlet) -> FeedNetwork:

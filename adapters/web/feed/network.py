@@ -23,7 +23,7 @@ from bridge.contract import (
 )
 from bridge.model import Author, Place
 
-_CAPABILITIES: Final = Capabilities(
+CAPABILITIES: Final = Capabilities(
     own_names=True,
     max_text=100_000,
     knows_own_copies=True,
@@ -71,7 +71,7 @@ class FeedNetwork:
 
     def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all feeds are alike
         """They are only read."""
-        return _CAPABILITIES
+        return CAPABILITIES
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Refuse it.

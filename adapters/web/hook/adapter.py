@@ -1,11 +1,12 @@
 """The adapter's door: what the bridge finds through the entry point."""
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
-from adapters.web.hook.network import WebhookNetwork
+from adapters.web.hook.network import CAPABILITIES, CAPABILITIES_BY_TEMPLATE, WebhookNetwork
 from adapters.web.hook.settings import NAME, WebhookSettings
-from bridge.contract import Inlet, Settings
+from bridge.contract import Capabilities, Inlet, Settings
 
 
 class WebhookAdapter:
@@ -25,6 +26,14 @@ class WebhookAdapter:
             msg = f"{group!r} is no hook: it is one of the keys under hooks, as laboratory"
             raise ValueError(msg)
         return name
+
+    @staticmethod
+    def declared() -> Mapping[str, Capabilities]:
+        """What systems can be told, and can tell; see `bridge.contract.Declaring`."""
+        return {
+            "in the bridge's format": CAPABILITIES,
+            "by template": CAPABILITIES_BY_TEMPLATE,
+        }
 
     @staticmethod
     def create(

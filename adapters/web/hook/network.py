@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +17,7 @@ from bridge.contract import (
     NEVER_HEARD,
     Capabilities,
     CatchUp,
+    Dialect,
     Feature,
     Finding,
     Health,
@@ -39,13 +41,12 @@ _SHOWN: Final[Mapping[Feature, Level]] = dict.fromkeys(
         Feature.REPLY,
         Feature.TOPIC,
         Feature.MENTION,
-        Feature.MEMBERSHIP,
         Feature.NAME,
         Feature.SUBJECT,
         Feature.TITLE,
     ),
     Level.FULL,
-)
+) | {Feature.MEMBERSHIP: Level.PARTLY}
 _HEARD: Final[Mapping[Feature, Level]] = dict.fromkeys(
     (
         Feature.FORMATTING,
@@ -68,17 +69,32 @@ _HEARD_BY_TEMPLATE: Final[Mapping[Feature, Level]] = {
 }
 
 
+CAPABILITIES: Final = Capabilities(
+    own_names=True,
+    max_text=_MAX_TEXT,
+    knows_own_copies=True,
+    dialect=Dialect.HTML,
+    shows=_SHOWN,
+    hears=_HEARD,
+    notes={
+        Feature.FILE: "a system is given a link to a file",
+        Feature.MEMBERSHIP: "a system is told who comes and goes, not who is there already",
+    },
+)
+"""Of a system that speaks the bridge's own format, is posted to and posts."""
+
+CAPABILITIES_BY_TEMPLATE: Final = replace(CAPABILITIES, hears=_HEARD_BY_TEMPLATE)
+"""Of a system whose own JSON a template makes messages of."""
+
+
 def capabilities(hook: HookSettings) -> Capabilities:
     """What the system behind a hook is told, and can tell."""
-    heard = _HEARD if hook.text is None else _HEARD_BY_TEMPLATE
-    return Capabilities(
-        own_names=True,
-        max_text=_MAX_TEXT,
-        knows_own_copies=True,
+    best = CAPABILITIES if hook.text is None else CAPABILITIES_BY_TEMPLATE
+    return replace(
+        best,
         dialect=hook.dialect,
-        shows=_SHOWN if hook.url else dict.fromkeys(Feature, Level.REFUSED),
-        hears=heard if hook.secret else {},
-        notes={Feature.FILE: "a system is given a link to a file"},
+        shows=best.shows if hook.url else dict.fromkeys(Feature, Level.REFUSED),
+        hears=best.hears if hook.secret else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 from bridge.contract import NEVER_HEARD
 from bridge.model import Message, Roster
-from bridge.testing.base import Part, receiving, sending
+from bridge.testing.base import Part, only_where, receiving, sending
 from bridge.testing.lab import Lab, Words
 from bridge.testing.stage import Stage, performing
 
@@ -27,7 +27,7 @@ class Joining(Part):
             await stage.happens(Roster, group)
             await stage.well(group)
 
-    @receiving
+    @only_where(lambda part: part.receives and part.catches_up)
     async def test_what_was_said_before_is_not_handed_over(
         self, lab: Lab, stage: Stage, group: str
     ) -> None:

@@ -1,6 +1,6 @@
 """What was said while the bridge was away, and before the link."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.contract import CatchUp, Feature
@@ -8,6 +8,9 @@ from bridge.model import Message, Roster
 from bridge.testing.base import Part, hears, only_where, receiving, sending
 from bridge.testing.lab import Lab, Words
 from bridge.testing.stage import Stage, now, performing
+
+_CLOCKS: Final = timedelta(seconds=1)
+"""Some networks tell whole seconds only."""
 
 fetching: Final = only_where(lambda part: part.receives and part.catches_up)
 
@@ -19,7 +22,7 @@ class Past(Part):
     async def test_what_was_said_while_the_bridge_was_down_is_heard_afterwards(
         self, lab: Lab, group: str
     ) -> None:
-        begun = now()
+        begun = now() - _CLOCKS
         async with performing(lab, self.declared()) as stage:
             await stage.enter(group)
             await lab.say(group, Words("Said while it still ran"))
@@ -49,7 +52,7 @@ class Past(Part):
     @receiving
     @sending
     async def test_own_words_are_not_caught_up_with(self, lab: Lab, group: str) -> None:
-        begun = now()
+        begun = now() - _CLOCKS
         async with performing(lab, self.declared()) as stage:
             await stage.enter(group)
             own = await stage.say(group, "Said by a doctor of ours")
@@ -93,7 +96,7 @@ class Past(Part):
 
     async def _away(self, lab: Lab, group: str) -> tuple[datetime, Message, Stage]:
         """A first run has come and gone; when it began, and the last that it heard."""
-        begun = now()
+        begun = now() - _CLOCKS
         async with performing(lab, self.declared()) as stage:
             await stage.enter(group)
             await lab.say(group, Words("Said while it still ran"))

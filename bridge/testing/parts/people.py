@@ -4,9 +4,10 @@ import base64
 from dataclasses import replace
 from typing import Final
 
-from bridge.contract import Feature, MediaSource, Picture, Signalling
+from bridge.contract import Feature, Level, MediaSource, Picture, Signalling
 from bridge.model import (
     Attachment,
+    Author,
     Joined,
     Left,
     MediaKind,
@@ -15,7 +16,7 @@ from bridge.model import (
     Roster,
     Typing,
 )
-from bridge.testing.base import Part, hears, sending, shows
+from bridge.testing.base import Part, hears, only_where, sending, shows
 from bridge.testing.lab import NETWORK, Lab, Words
 from bridge.testing.stage import ANN, BOB, ROOM, Stage, names, now
 
@@ -29,19 +30,20 @@ class People(Part):
 
     # --- shown there
 
-    @shows(Feature.MEMBERSHIP)
-    async def test_doctors_come_and_go(self, lab: Lab, stage: Stage, group: str) -> None:
+    @only_where(lambda part: part.declared().showing(Feature.MEMBERSHIP) is Level.FULL)
+    async def test_doctors_who_are_present_are_shown(self, stage: Stage, group: str) -> None:
         await stage.enter(group, ANN)
+        await _presence(stage, group, ANN, present=True)
 
-        async def there(name: str, *, present: bool) -> bool:
-            return any(name in each for each in await lab.people(group)) is present
-
-        await stage.until_there(lambda: there(ANN.name, present=True), "the doctor who is present")
-        await stage.send(group, Joined(ROOM, BOB, now()))
-        await stage.until_there(lambda: there(BOB.name, present=True), "the doctor who comes")
+    @shows(Feature.MEMBERSHIP)
+    async def test_doctors_come_and_go(self, stage: Stage, group: str) -> None:
+        await stage.enter(group)
+        for doctor in (ANN, BOB):
+            await stage.send(group, Joined(ROOM, doctor, now()))
+            await _presence(stage, group, doctor, present=True)
         await stage.send(group, Left(ROOM, ANN, now()))
-        await stage.until_there(lambda: there(ANN.name, present=False), "the doctor to go")
-        assert await there(BOB.name, present=True)
+        await _presence(stage, group, ANN, present=False)
+        await _presence(stage, group, BOB, present=True)
 
     @shows(Feature.NAME)
     async def test_each_doctor_has_their_own_name(self, stage: Stage, group: str) -> None:
@@ -180,6 +182,13 @@ class People(Part):
             lambda: [each for each in stage.ears.signals if isinstance(each, Read)], "reading"
         )
         assert found[0].target in names(heard)
+
+
+async def _presence(stage: Stage, group: str, doctor: Author, *, present: bool) -> None:
+    async def look() -> bool:
+        return any(doctor.name in each for each in await stage.lab.people(group)) is present
+
+    await stage.until_there(look, f"{doctor.name} {'there' if present else 'not there'}")
 
 
 def _latest_avatar(stage: Stage, group: str) -> str | None:
