@@ -169,8 +169,8 @@ def _invite_by_mail(guests: Guests) -> str:
     return f"""
 Mail programs find the mailing list {guests.mailing_list.address} in this mailbox, without TLS:
 
-    {user.address}   password {user.password}   IMAP {LOOPBACK}:{user.imap_port}   \
-SMTP {LOOPBACK}:{user.smtp_port}
+    {user.address}   IMAP {LOOPBACK}:{user.imap_port}   SMTP {LOOPBACK}:{user.smtp_port}   \
+(same password)
 """
 
 

@@ -14,9 +14,9 @@ from typing import Any, Self
 from sandbox.journal import Journal
 from sandbox.mail_servers import MailServers
 from sandbox.mail_user import MailUser
+from sandbox.people import PASSWORD
 
 _BRIDGE = "consilium@hospital.test"
-_PASSWORD = "a-password-of-the-sandbox"  # noqa: S105 - of a mailbox that lives as long as the sandbox
 _COLLEAGUE = "anna@clinic.test"
 _POLL = 0.1
 
@@ -65,7 +65,7 @@ class MailingList:
         self.mails: Journal[ListMail] = Journal(f"the mails of {colleague}")
         self.servers = MailServers(
             directory,
-            mailboxes={_BRIDGE: _PASSWORD, _COLLEAGUE: _PASSWORD},
+            mailboxes={_BRIDGE: PASSWORD, _COLLEAGUE: PASSWORD},
             lists={address: (_BRIDGE, _COLLEAGUE)},
         )
         self._stack = AsyncExitStack()
@@ -76,7 +76,7 @@ class MailingList:
             "type": "mail",
             "name": name,
             "address": _BRIDGE,
-            "password": _PASSWORD,
+            "password": PASSWORD,
             "imap_host": "localhost",
             "imap_port": self.servers.dovecot.tls_port,
             "smtp_host": "localhost",
@@ -128,7 +128,7 @@ class MailingList:
         """The colleague."""
         return MailUser(
             _COLLEAGUE,
-            _PASSWORD,
+            PASSWORD,
             self.servers.dovecot.plain_port,
             self.servers.postfix.plain_port,
             self.colleague,
