@@ -55,7 +55,10 @@ class BridgeConfig:
                 "ghost_prefix": service.ghosts,
             },
             "database": {"url": self.database_url},
-            "media": {"allow_hosts": [f"{LOOPBACK}/32"]},  # where the sandbox keeps files
+            "media": {
+                "directory": "media",  # of its own: many bridges run here at once
+                "allow_hosts": [f"{LOOPBACK}/32"],  # where the sandbox keeps files
+            },
             "networks": {id_: dict(network) for id_, network in self.networks.items()},
             "portals": [
                 {
