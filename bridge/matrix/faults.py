@@ -59,6 +59,9 @@ def fault(
     if status == 429 or errcode == "M_LIMIT_EXCEEDED":
         wait = _seconds(body, retry_after)
         return Unreachable("The homeserver asks to wait.", retry_after=wait)
+    if status == 401 and body is not None and "flows" in body:
+        # https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api
+        return Denied(status, "M_UNAUTHORIZED", "it wants a user to confirm this by a password")
     if errcode:
         return Denied(status, errcode, text_at(body or {}, "error"))
     if status == 413:

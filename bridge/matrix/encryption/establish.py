@@ -63,7 +63,6 @@ class Establishing:
         """
         owner = self._account.bot
         standing = await standing_of(self._bot, self._account, self._recovery)
-        keys = self._personas.keys_of(owner)
         try:
             if not standing.known:
                 await make_device(self._bot, owner.device_id, "Consilium bridge")
@@ -81,16 +80,8 @@ class Establishing:
                 " homeserver.",
             ) from error
         if not standing.signed:
-            await self._sign(keys)
+            await self._personas.sign(owner, self._personas.keys_of(owner))
         return await standing_of(self._bot, self._account, self._recovery)
-
-    async def _sign(self, keys: JsonObject) -> None:
-        try:
-            await self._personas.sign(self._account.bot, keys)
-        except Denied as error:
-            log.warning("device_not_signed", reason=error.said or error.errcode)
-        else:
-            log.info("device_signed", device=self._account.bot.device_id)
 
 
 OLD_REGISTRATION: Final = (

@@ -88,10 +88,10 @@ class Personas:
         known = await self._database.run(lambda c: crypto_devices.ghost_device(c, user_id))
         keys = self.keys_of(wanted)
         if known != wanted.device_id:
-            await self.publish(wanted, keys)
-            await self._database.run(
-                lambda c: crypto_devices.save_ghost_device(c, user_id, wanted.device_id)
-            )
+            if await self.publish(wanted, keys):
+                await self._database.run(
+                    lambda c: crypto_devices.save_ghost_device(c, user_id, wanted.device_id)
+                )
             log.info("ghost_device_made", user_id=user_id, device=wanted.device_id)
         return keys
 
@@ -100,10 +100,13 @@ class Personas:
         tag = f"{self._account.signing_key} {user_id}".encode()
         return f"CONSILIUM_{hashlib.sha256(tag).hexdigest()[:10].upper()}"
 
-    async def publish(self, owner: Owner, keys: JsonObject) -> None:
+    async def publish(self, owner: Owner, keys: JsonObject) -> bool:
         """Make a device, and let everyone know its keys and that it is its user's.
 
         Harmless for one that is there.
+
+        Returns:
+            Whether it is signed now.
 
         Raises:
             Denied: the homeserver won't have it.
@@ -113,21 +116,30 @@ class Personas:
         await make_device(client, owner.device_id, _NAME)
         device = {"device_id": owner.device_id}
         await client.call("POST", path_of("keys", "upload"), {"device_keys": keys}, query=device)
-        await self.sign(owner, keys)
+        return await self.sign(owner, keys)
 
-    async def sign(self, owner: Owner, keys: JsonObject) -> None:
+    async def sign(self, owner: Owner, keys: JsonObject) -> bool:
         """Let everyone know an owner's identity, and that it vouches for the device.
 
+        Returns:
+            Whether the homeserver has it. Without, most clients read the device all the same.
+
         Raises:
-            Denied: the homeserver won't have it.
             Unreachable: not now.
         """
         client = self._bot.acting_as(owner.user_id)
         identity = CrossSigning.of(owner.user_id, self._recovery)
         path = path_of("keys", "device_signing", "upload")
-        await client.call("POST", path, identity.public_keys())
         signed = {owner.user_id: {owner.device_id: keys}}
-        await client.call("POST", path_of("keys", "signatures", "upload"), signed)
+        try:
+            await client.call("POST", path, identity.public_keys())
+            await client.call("POST", path_of("keys", "signatures", "upload"), signed)
+        except Denied as error:
+            reason = error.said or error.errcode
+            log.warning("device_not_signed", device=owner.device_id, reason=reason)
+            return False
+        log.info("device_signed", device=owner.device_id)
+        return True
 
 
 async def make_device(client: ActingClient, device_id: str, name: str) -> None:
@@ -143,7 +155,7 @@ async def make_device(client: ActingClient, device_id: str, name: str) -> None:
     try:
         await client.call("PUT", path_of("devices", device_id), {"display_name": name})
     except Denied as error:
-        if not error.missing:
+        if not error.missing and error.errcode != "M_UNRECOGNIZED":
             raise
     else:
         return

@@ -262,16 +262,19 @@ class Encryption:
         """Whether the bot's device is there now, and all news is in.
 
         Raises:
-            HomeserverError: it can't be signed, and must be.
+            HomeserverError: it can't be there or be signed, and must be.
         """
+        required = self.settings.mode is Mode.REQUIRE
         try:
             standing = await self.establishing.establish()
             if self.settings.keys is KeySource.SYNC and standing.known:
                 await self.syncing.step(wait_ms=0)
         except ConsiliumError as error:
+            if required and isinstance(error, HomeserverError):
+                raise
             log.warning("encryption_waits", reason=await self._reason(error))
             return False
-        if not standing.signed and self.settings.mode is Mode.REQUIRE:
+        if required and not standing.signed:
             raise HomeserverError(
                 "The bot's device is not signed by its own identity, which mode: require asks for.",
                 "Write the registration anew with: consilium registration; and restart the"
