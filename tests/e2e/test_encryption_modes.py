@@ -1,16 +1,21 @@
 """What the configuration chooses: pushed keys, signed devices only, encrypted rooms only."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 from bridge_runs import Site, assert_well_behaved
 from command_line import consilium
 from encrypted_ward import ward_of
+from yarl import URL
 
 from sandbox.appservice import AppService
 from sandbox.people import Colleagues
+from sandbox.ports import LOOPBACK
 from sandbox.synapse import Synapse
 
 PUSHING = {
@@ -89,3 +94,44 @@ async def test_with_signed_devices_only_an_unsigned_one_gets_no_keys_and_is_not_
         await ward.doctor.until(lambda: bool(ward.doctor.locked), timeout=40)
         assert "from an unsigned device" not in ward.heard_so_far()
     assert_well_behaved(ward.bridge)
+
+
+async def test_where_signing_is_required_and_refused_the_bridge_says_so_and_ends(
+    site: Site, tmp_path: Path
+) -> None:
+    async with _unsigning(site.synapse.url) as url:
+        own = replace(site, directory=tmp_path / "unsigned")
+        bridge = own.bridge({})
+        more = {**bridge.config.more, "encryption": {"mode": "require"}}
+        bridge.config = replace(bridge.config, homeserver_url=url, more=more)
+        await bridge.launch()
+        assert await bridge.wait(40) == 1
+    log = bridge.log.read_text()
+    assert "The bot's device is not signed by its own identity" in log
+    assert "consilium registration" in log
+    assert "Traceback" not in log
+
+
+@asynccontextmanager
+async def _unsigning(homeserver: str) -> AsyncIterator[str]:
+    """Stands before a homeserver, and lets nobody make an identity."""
+
+    async def pass_on(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/keys/device_signing/upload"):
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "No"}, status=403)
+        headers = {"Authorization": request.headers.get("Authorization", "")}
+        body, url = await request.read(), URL(homeserver + request.raw_path, encoded=True)
+        kind = {"Content-Type": "application/json"} if body else {}
+        async with http.request(request.method, url, data=body, headers=headers | kind) as answer:
+            return web.json_response(body=await answer.read(), status=answer.status)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", pass_on)
+    runner = web.AppRunner(application, access_log=None)
+    async with aiohttp.ClientSession() as http:
+        await runner.setup()
+        await web.TCPSite(runner, LOOPBACK, 0).start()
+        try:
+            yield f"http://{LOOPBACK}:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
