@@ -41,10 +41,15 @@ async def synapse(
         yield server
 
 
+def alone(site: Site, directory: Path) -> Site:
+    """Where another bridge runs, with a key and so a database of its own."""
+    return replace(site, directory=directory, database_url="sqlite:///consilium.db")
+
+
 async def test_keys_may_be_pushed_and_the_bridge_killed_in_between(
     site: Site, wards: Colleagues, tmp_path: Path
 ) -> None:
-    own = replace(site, directory=tmp_path / "pushed")
+    own = alone(site, tmp_path / "pushed")
     encryption = {"mode": "allow", "keys": "push"}
     async with ward_of(own, wards, tmp_path, encryption) as ward:
         await ward.doctor.send_text(ward.room, "pushed")
@@ -61,7 +66,7 @@ async def test_keys_may_be_pushed_and_the_bridge_killed_in_between(
 async def test_where_encryption_is_required_nothing_is_said_in_the_clear_until_it_is_turned_on(
     site: Site, wards: Colleagues, tmp_path: Path
 ) -> None:
-    own = replace(site, directory=tmp_path / "required")
+    own = alone(site, tmp_path / "required")
     async with ward_of(own, wards, tmp_path, {"mode": "require"}, encrypted=False) as ward:
         await ward.doctor.send_text(ward.room, "too early")
         notice = await ward.doctor.timeline.wait_for(
@@ -86,7 +91,7 @@ async def test_where_encryption_is_required_nothing_is_said_in_the_clear_until_i
 async def test_with_signed_devices_only_an_unsigned_one_gets_no_keys_and_is_not_heard(
     site: Site, wards: Colleagues, tmp_path: Path
 ) -> None:
-    own = replace(site, directory=tmp_path / "signed")
+    own = alone(site, tmp_path / "signed")
     encryption = {"mode": "allow", "devices": "signed"}
     async with ward_of(own, wards, tmp_path, encryption) as ward:
         await ward.doctor.send_text(ward.room, "from an unsigned device")
@@ -100,7 +105,7 @@ async def test_where_signing_is_required_and_refused_the_bridge_says_so_and_ends
     site: Site, tmp_path: Path
 ) -> None:
     async with _unsigning(site.synapse.url) as url:
-        own = replace(site, directory=tmp_path / "unsigned")
+        own = alone(site, tmp_path / "unsigned")
         bridge = own.bridge({})
         more = {**bridge.config.more, "encryption": {"mode": "require"}}
         bridge.config = replace(bridge.config, homeserver_url=url, more=more)
