@@ -1,5 +1,6 @@
 """Ratchets and keys over a crash: nothing is used twice, and nothing that was taken is lost."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ class AnnasPhone:
         self.account.generate_one_time_keys(5)
         self.session: vodozemac.Session | None = None
         self.sent: list[tuple[str, JsonObject]] = []
+        self.was_sent = asyncio.Event()
         self.unused = dict(self.account.one_time_keys)
 
     # --- the homeserver, as the bridge's bot sees it
@@ -50,6 +52,7 @@ class AnnasPhone:
             return {"one_time_keys": {ANNA: {"PHONE": {f"signed_curve25519:{name}": signed}}}}
         if "/sendToDevice/" in path:
             self.sent.append((path, body["messages"][ANNA]["PHONE"]))
+            self.was_sent.set()
         return {}
 
     def _device(self) -> JsonObject:
@@ -238,3 +241,52 @@ async def test_a_message_under_another_name_or_twice_is_not_believed(
     ]
     await arrivals.accept("2", [moved], ())
     assert len(heard.events) == 3  # it waits for a key of that room, which nobody has
+
+
+def request_for(session_id: str, sender: str = ANNA, device_id: str = "PHONE") -> JsonObject:
+    """A device asks for a key of the bridge's."""
+    body = {
+        "algorithm": "m.megolm.v1.aes-sha2",
+        "room_id": ROOM,
+        "session_id": session_id,
+    }
+    content = {
+        "action": "request",
+        "requesting_device_id": device_id,
+        "request_id": "1",
+        "body": body,
+    }
+    return {"type": "m.room_key_request", "sender": sender, "content": content}
+
+
+async def test_who_was_given_a_key_is_given_it_again_also_after_a_crash_and_nobody_else(
+    database: Database, tmp_path: Path
+) -> None:
+    phone = AnnasPhone()
+    made = await bridge(database, tmp_path, phone)
+    _, first = await made.sealing.seal(BOT, ROOM, "m.room.message", {"body": "read me again"})
+    phone.read(phone.sent.pop()[1])
+    phone.was_sent.clear()
+    session_id = first["session_id"]
+
+    again = await bridge(database, tmp_path, phone)
+    strangers = [
+        request_for(session_id, "@eve:hospital.test"),
+        request_for(session_id, device_id="TABLET"),
+        request_for("of-no-session"),
+    ]
+    await again.feed.take(News([*strangers, request_for(session_id)]))
+    mending = asyncio.create_task(again.mending.run())
+    try:
+        async with asyncio.timeout(10):
+            await phone.was_sent.wait()  # the strangers were first
+    finally:
+        mending.cancel()
+    (letter,) = [phone.read(content) for _, content in phone.sent]
+    assert letter["type"] == "m.room_key"
+    assert letter["content"]["session_id"] == session_id
+    key = vodozemac.SessionKey(letter["content"]["session_key"])
+    opened = vodozemac.InboundGroupSession(key).decrypt(  # from its first message on
+        vodozemac.MegolmMessage.from_base64(first["ciphertext"])
+    )
+    assert json.loads(opened.plaintext)["content"] == {"body": "read me again"}
