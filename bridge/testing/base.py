@@ -40,6 +40,8 @@ class Part:
     """Whether the adapter fetches what it has missed. Else the network delivers it again itself."""
     notices: ClassVar[bool] = True
     """Whether the adapter notices by itself that the network is away. Else at the next message."""
+    knows_groups: ClassVar[bool] = True
+    """Whether anybody can tell that a group is not there."""
 
     @staticmethod
     def make_lab(directory: Path) -> Lab:
@@ -96,6 +98,7 @@ def only_where(fits: Fits) -> Callable[[Test], Test]:
 
 
 sending: Final = only_where(lambda part: part.sends)
+knowing: Final = only_where(lambda part: part.knows_groups)
 receiving: Final = only_where(lambda part: part.receives)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.contract import Capabilities, Finding
-from bridge.testing.base import Part
+from bridge.testing.base import Part, knowing
 from bridge.testing.ears import Ears, Store
 from bridge.testing.lab import Lab
 
@@ -20,6 +20,7 @@ class Checking(Part):
         assert findings
         assert [each for each in findings if not each.ok] == []
 
+    @knowing
     async def test_a_group_that_is_not_there_is_found(self, lab: Lab, group: str) -> None:
         missing = lab.missing_group()
         findings = await _findings(lab, self.declared(), group, missing)

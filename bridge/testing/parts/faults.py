@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from bridge.contract import NEVER_HEARD, Outgoing, Refused, Unreachable
-from bridge.testing.base import Part, only_where, receiving, sending
+from bridge.testing.base import Part, knowing, only_where, receiving, sending
 from bridge.testing.lab import Lab, Words
 from bridge.testing.stage import Stage, performing, said
 
@@ -13,6 +13,7 @@ from bridge.testing.stage import Stage, performing, said
 class Faults(Part):
     """Temporary and permanent errors. The last part of the suite, as it stops the network."""
 
+    @knowing
     async def test_a_group_that_is_not_there_is_told_of(self, lab: Lab, stage: Stage) -> None:
         group = lab.missing_group()
         await stage.network.open(group, (), NEVER_HEARD)
@@ -24,6 +25,7 @@ class Faults(Part):
         if not isinstance(error.value, Refused):
             await stage.ill(group)  # waits for the group; people have to be told of that
 
+    @knowing
     async def test_a_group_that_is_not_there_holds_up_no_other(
         self, lab: Lab, stage: Stage, group: str
     ) -> None:

@@ -28,14 +28,13 @@ class Joining(Part):
             await stage.well(group)
 
     @only_where(lambda part: part.receives and part.catches_up)
-    async def test_what_was_said_before_is_not_handed_over(
-        self, lab: Lab, stage: Stage, group: str
-    ) -> None:
+    async def test_what_was_said_before_is_not_handed_over(self, lab: Lab, group: str) -> None:
         await lab.say(group, Words("said before anybody was there"))
-        await stage.enter(group)
-        await lab.say(group, Words("said to all who are there"))
-        await stage.hears(group, "to all who are there")
-        assert len(stage.ears.texts(group)) == 1
+        async with performing(lab, self.declared()) as stage:
+            await stage.enter(group)
+            await lab.say(group, Words("said to all who are there"))
+            await stage.hears(group, "to all who are there")
+            assert len(stage.ears.texts(group)) == 1
 
     @receiving
     async def test_a_closed_group_is_not_heard_any_more(self, lab: Lab, stage: Stage) -> None:

@@ -103,18 +103,17 @@ class Past(Part):
             return begun, await stage.hears(group, "while it still ran"), stage
 
     @hears(Feature.HISTORY)
-    async def test_a_new_link_shows_what_was_said_last(
-        self, lab: Lab, stage: Stage, group: str
-    ) -> None:
+    async def test_a_new_link_shows_what_was_said_last(self, lab: Lab, group: str) -> None:
         for number in range(4):
             await lab.say(group, Words(f"Said long ago, number {number}"))
-        await stage.enter(group, catch_up=CatchUp(history=2))
-        await lab.say(group, Words("Said at this moment"))
-        await stage.hears(group, "at this moment")
-        messages = stage.ears.of(Message, group)
-        assert [each.old for each in messages] == [True, True, False]
-        assert [each.text.split("number ")[-1][0] for each in messages[:2]] == ["2", "3"]
-        self._before_the_roster(stage, group, "number 3")
+        async with performing(lab, self.declared()) as stage:
+            await stage.enter(group, catch_up=CatchUp(history=2))
+            await lab.say(group, Words("Said at this moment"))
+            await stage.hears(group, "at this moment")
+            messages = stage.ears.of(Message, group)
+            assert [each.old for each in messages] == [True, True, False]
+            assert [each.text.split("number ")[-1][0] for each in messages[:2]] == ["2", "3"]
+            self._before_the_roster(stage, group, "number 3")
 
 
 def _once(stage: Stage, group: str, known: set[str]) -> list[Message]:
