@@ -487,11 +487,19 @@ class Inlet(Protocol):
         """Report a change of state. Waiting deliveries are tried at once when a place is up."""
         ...
 
-    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+    async def sent(
+        self, group: str, keys: Collection[str] | Mapping[str, Sent]
+    ) -> Mapping[str, str | None]:
         """Tell own copies from others' messages, after a restart: which of these ids are keys of
         something that was sent to the group, or may have been by a run that crashed.
 
         Anyone can repeat an id, so this alone is no proof of who sent a message.
+
+        Args:
+            group: where they were found.
+            keys: the ids; with what the messages that bear them are called there, where that is
+                known. Answers and reactions to them are understood from then on, though the run
+                that sent them could not write down what they are called.
 
         Returns:
             Those keys, each with the name that the author was shown under; None if that is not

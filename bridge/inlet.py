@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import structlog
 
 from bridge.attendance.gaps import Gaps
-from bridge.contract import Health, Missed, Picture
+from bridge.contract import Health, Missed, Picture, Sent
 from bridge.delivery.own_copies import OwnCopies
 from bridge.errors import AdapterError, StoreError
 from bridge.flow.intake import Intake
@@ -84,7 +84,9 @@ class NetworkInlet:
             await self._echo(place)
         await self._insist(lambda: self._intake.receive(events))
 
-    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+    async def sent(
+        self, group: str, keys: Collection[str] | Mapping[str, Sent]
+    ) -> Mapping[str, str | None]:
         """Which of these ids are keys of own copies; see `bridge.contract.Inlet.sent`."""
         place = Place(self._network, group)
         return await self._insist(lambda: self._past.copies.among(place, keys))

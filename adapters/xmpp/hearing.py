@@ -12,6 +12,7 @@ from adapters.xmpp.incoming import Said
 from adapters.xmpp.meaning import Meaning
 from adapters.xmpp.naming import given_names
 from adapters.xmpp.scene import Scene
+from bridge.contract import Sent
 from bridge.model import Event, SubjectChanged
 
 log = structlog.get_logger()
@@ -192,15 +193,22 @@ class Hearing:
 
     # --- whose it is
 
-    def in_doubt(self, some: Iterable[Said]) -> set[str]:
-        """The ids of those messages of which only their id can tell whether they are own."""
+    def in_doubt(self, some: Iterable[Said]) -> Mapping[str, Sent]:
+        """The ids of those messages that may be own ones of an earlier run, with what they are
+        called here. Of some, only their id can tell whose they are.
+        """
         return {
-            name
+            key: self._called(said, key)
             for said in some
-            if said.tells and self._tell_own(said) is None
-            for name in given_names(said)
-            if name not in self._sent
+            if said.tells and said.nick and self._tell_own(said) is not False
+            for key in given_names(said)
+            if key not in self._sent and key not in self.copies
         }
+
+    def _called(self, said: Said, key: str) -> Sent:
+        trusted = said.archived or self._naming.trusts_stanza_ids
+        id_ = said.stanza_id if trusted else None
+        return Sent(id_ or key, self._naming.aliases_of_own(key))
 
     def learn(self, sent: Mapping[str, str | None]) -> None:
         """Take note of ids that the bridge has given, and to whose words."""

@@ -67,7 +67,9 @@ class Recorder:
     async def recorded(self, group: str, ids: Collection[str]) -> Mapping[str, datetime]:
         return {}
 
-    async def sent(self, group: str, keys: Collection[str]) -> Mapping[str, str | None]:
+    async def sent(
+        self, group: str, keys: Collection[str] | Mapping[str, Sent]
+    ) -> Mapping[str, str | None]:
         return {key: self.own[key] for key in keys if key in self.own}
 
     def missed(self, missed: Missed) -> None:

@@ -30,7 +30,7 @@ from structlog.typing import EventDict
 from bridge.attendance.gaps import Gaps
 from bridge.attendance.groups import Groups
 from bridge.clock import milliseconds, now_ms
-from bridge.contract import CatchUp, Missed
+from bridge.contract import CatchUp, Feature, Level, Missed, Sent
 from bridge.errors import StoreUnavailableError
 from bridge.flow.keys import delivery_key
 from bridge.flow.relay import Unreadable
@@ -200,10 +200,11 @@ async def test_what_waits_for_a_group_may_be_there_already(
     waits = [said(1, ROOM, DOCTOR), said(2, WARD_B, Author("hospital-b", "bo", "Bo"))]
     await core.receive(*waits)
     keys = [key(message) for message in waits]
-    others = [key(waits[0], WARD_B), "a" * 26, "no key", f"{keys[0]}.x"]
-    assert await inlet(core).sent(WARD_A.id, [*keys, f"{keys[0]}.1", *others]) == {
+    others = [key(waits[0], WARD_B), "a" * 26, "no key", f"{keys[0]}.y"]
+    assert await inlet(core).sent(WARD_A.id, [*keys, f"{keys[0]}.1", f"{keys[0]}.x", *others]) == {
         keys[0]: "Dr. Demir",
         f"{keys[0]}.1": "Dr. Demir",
+        f"{keys[0]}.x": "Dr. Demir",  # of what stands in for a file
         keys[1]: "Bo (Hospital B)",
     }
 
@@ -224,6 +225,23 @@ async def test_what_was_sent_is_known_by_the_key_that_it_bears_there(
         key(message): "Dr. Demir",
         "b" * 26: None,
     }
+
+
+async def test_a_copy_that_a_crash_kept_from_the_records_is_understood_once_it_is_found(
+    make_core: MakeCore, matrix: ScriptedOutlet, hospital_a: ScriptedOutlet
+) -> None:
+    matrix.shows = replace(matrix.shows, shows={Feature.REPLY: Level.FULL})
+    hospital_a.script.append(asyncio.Event())  # sent, and never noted
+    core = make_core()
+    await core.start()
+    message = said(1, ROOM, DOCTOR)
+    await core.receive(message)
+    await inlet(core).sent(WARD_A.id, {key(message): Sent("stanza", ("other",))})
+    for number, name in enumerate(("stanza", "other", "unknown")):
+        await core.receive(replace(said(2 + number), reply_to=name))
+    await until(lambda: len(matrix.there) == 3)
+    answered = [each.reply_to and each.reply_to.id for each in matrix.there]
+    assert answered == ["m1", "m1", None]
 
 
 async def test_nothing_was_sent_to_a_group_that_is_not_linked(core: Core) -> None:
