@@ -53,8 +53,9 @@ class MatrixSide:
         repository, portraits = MediaRepository(bot), Portraits(bot, picture_of)
         ghosts = Ghosts(bot, ids, StoredGhosts(database), avatars, portraits)
         outlet = MatrixOutlet(
-            bot, ghosts, recorded, repository=repository, encrypted=encrypted, picture_of=picture_of
-        )
+            bot, ghosts, recorded, repository=repository, encrypted=encrypted,
+            encrypts=encryption is not None, picture_of=picture_of,
+        )  # fmt: skip
         upgrades = RoomUpgrades(Successors(bot, ids), portals, ghosts, board)
         return cls(ghosts, outlet, upgrades, portraits, repository)
 

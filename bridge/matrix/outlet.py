@@ -55,6 +55,7 @@ class MatrixOutlet:
         recorded: tells which copies need not be looked for; see `bridge.matrix.copies`.
         repository: the homeserver's store of files.
         encrypted: tells which rooms are encrypted; without it, none is.
+        encrypts: whether any room may be encrypted.
         picture_of: finds the pictures of groups, and of people; without it, there are none.
     """
 
@@ -66,12 +67,14 @@ class MatrixOutlet:
         *,
         repository: MediaRepository | None = None,
         encrypted: Encrypted | None = None,
+        encrypts: bool = False,
         picture_of: PictureOf | None = None,
     ) -> None:
         self._ghosts = ghosts
         self._repository = repository or MediaRepository(bot)
         self._copies = Copies(bot) if recorded is None else Copies(bot, recorded)
-        self._abilities = abilities(None)
+        self._encrypts = encrypts
+        self._abilities = abilities(None, encrypts=encrypts)
         pills, recent = Pills(ghosts.ids), Recent(bot)
         wording = Wording(pills)
         files = Files(self._repository, ghosts, *(() if encrypted is None else (encrypted,)))
@@ -86,7 +89,7 @@ class MatrixOutlet:
     def capabilities(self, place_id: str) -> Capabilities:  # noqa: ARG002 - all rooms are alike
         """What every room can show."""
         if self._abilities.max_file != self._repository.largest:
-            self._abilities = abilities(self._repository.largest)
+            self._abilities = abilities(self._repository.largest, encrypts=self._encrypts)
         return self._abilities
 
     async def send(self, outgoing: Outgoing) -> Sent:

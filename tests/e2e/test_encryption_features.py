@@ -217,3 +217,21 @@ async def test_a_thread_is_one_on_both_sides(ward: Ward) -> None:
     shown = await seen(ward, lambda each: each.body == "So would I")
     assert shown.encrypted
     assert (related(shown)["rel_type"], related(shown)["event_id"]) == ("m.thread", root)
+
+
+async def test_a_long_text_of_many_bytes_arrives_whole_and_so_does_its_edit(ward: Ward) -> None:
+    words = " ".join(f"剂量{number:05d}" for number in range(3_000))
+    assert len(words.encode()) > 35_000
+    own = ward.colleague.say(ward.group, words)
+    await seen(ward, lambda each: "剂量02999" in each.body)
+    said = [each for each in ward.doctor.timeline if "剂量" in each.body]
+    assert all(each.encrypted for each in said)
+    assert " ".join(each.body for each in said).split() == words.split()
+
+    changed = words.replace("剂", "药")
+    ward.colleague.edit(ward.group, own, changed)
+    await seen(ward, lambda each: "药量02999" in each.body)
+    edits = [each for each in ward.doctor.timeline if "药量" in each.body]
+    assert [related(each)["event_id"] for each in edits] == [each.id for each in said]
+    fresh = " ".join(each.content["m.new_content"]["body"] for each in edits)
+    assert fresh.split() == changed.split()

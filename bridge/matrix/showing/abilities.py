@@ -9,6 +9,13 @@ _MAX_TEXT: Final = 30_000
 and JSON can double a text of quotes and newlines.
 """
 
+_MAX_TEXT_ENCRYPTED: Final = 11_000
+"""An edit holds a text twice, JSON can double it again, and base64 makes it a third longer.
+
+It is the same in all rooms where any may be encrypted: a text that is sent again after a fault must
+be cut as before, also if the bridge has learnt meanwhile that the room is encrypted.
+"""
+
 _SHOWS: Final = {
     **dict.fromkeys(Feature, Level.FULL),
     Feature.MODERATION: Level.PARTLY,
@@ -27,15 +34,16 @@ _NOTES: Final = {
 }
 
 
-def abilities(max_file: int | None) -> Capabilities:
+def abilities(max_file: int | None, *, encrypts: bool = False) -> Capabilities:
     """What every room can do.
 
     Args:
         max_file: the largest file that the homeserver takes, in bytes; None if that is not known.
+        encrypts: whether any room may be encrypted.
     """
     return Capabilities(
         own_names=True,
-        max_text=_MAX_TEXT,
+        max_text=_MAX_TEXT_ENCRYPTED if encrypts else _MAX_TEXT,
         dialect=Dialect.HTML,
         shows=_SHOWS,
         hears=_HEARS,
