@@ -45,9 +45,13 @@ class FeedSite:
         """The address of the feed, which is the group's id."""
         return f"{self._url}/feed"
 
-    def publish(self, title: str, summary: str, author: str) -> Article:
-        """Put an article on the site."""
+    async def publish(self, title: str, summary: str, author: str) -> Article:
+        """Put an article on the site, when a second begins: dates in feeds have no fractions, and
+        one of before the bridge looked would be an old article.
+        """
         now = _next_second()
+        while (early := (now - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - a clock
+            await asyncio.sleep(early)
         ident = f"urn:article:{len(self.articles) + 1}"
         self.articles.append(Article(ident, author, title, summary, now, now))
         self._wake()
@@ -116,5 +120,4 @@ class FeedSite:
 
 
 def _next_second() -> datetime:
-    """Dates in feeds have no fractions; one of before the bridge looked would be an old article."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)

@@ -60,7 +60,7 @@ class Guests:
         Raises:
             TimeoutError: it did not arrive somewhere.
         """
-        self.site.publish(_TITLE, "Within 24 hours is soon enough.", _EDITORS)
+        await self.site.publish(_TITLE, "Within 24 hours is soon enough.", _EDITORS)
         await _arrived(meeting, _TITLE)
         if self.mailing_list is None:
             return

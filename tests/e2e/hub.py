@@ -79,7 +79,7 @@ class Hub:
             # Nobody tells a bridge that is down, nor tells it again
             await self.forum.write("ann", f"Look at {word}", hooks=self.bridge.running)
         elif speaker == JOURNAL:
-            self.site.publish(f"A trial of {word}", "It works.", "The Editors")
+            await self.site.publish(f"A trial of {word}", "It works.", "The Editors")
         else:
             await self.meeting.say(speaker, word)
         return word
@@ -100,9 +100,7 @@ class Hub:
 
     def _at(self, place: str) -> Iterator[Said]:
         if place == MAIL:
-            for mail in self.mailing_list.mails:
-                sender = mail.sender.removesuffix(" via Consilium")
-                yield Said(sender, mail.text)
+            yield from map(_said, filter(_is_first, self.mailing_list.mails))
         elif place == BOARD:
             for post in self.forum.posts.values():
                 if post.author.username == "consilium":
@@ -192,6 +190,12 @@ class Hub:
         found = self.mailing_list.mails
         return next(each for each in found if word in each.text)
 
+    async def corrected(self, text: str) -> ListMail:
+        """The mail that tells the list of an edit."""
+        return await self.mailing_list.mails.wait_for(
+            lambda mail: mail.text.startswith("(edited)") and text in mail.text, timeout=_PATIENCE
+        )
+
     async def post(self, word: str) -> Written:
         """What the forum has of it."""
         await self.arrived(word, BOARD)
@@ -201,6 +205,14 @@ class Hub:
     def group_of(self, colleague: str) -> str:
         """The XMPP room where somebody is."""
         return self.meeting.colleagues[colleague].group
+
+
+def _is_first(mail: ListMail) -> bool:
+    return not mail.text.startswith("(edited)")
+
+
+def _said(mail: ListMail) -> Said:
+    return Said(mail.sender.removesuffix(" via Consilium"), mail.text)
 
 
 @asynccontextmanager

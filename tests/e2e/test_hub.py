@@ -114,8 +114,7 @@ async def test_edits_and_deletions_of_a_doctor_follow_where_they_can_and_are_tol
         heard = await running.meeting.observer(group).wait_for_text(group, "it was another case")
         assert heard.replaces == copies[group].id
     await running.forum.asked.wait_until(lambda: "another case" in post.raw)
-    mail = await running.mail("it was another case")
-    assert mail.text.startswith("(edited)")
+    mail = await running.corrected("it was another case")
     assert (await running.mail(word)).id in mail.ancestors
 
     await doctor.redact(room, event.id)
@@ -147,7 +146,7 @@ async def test_edits_and_deletions_on_the_forum_follow(running: Hub) -> None:
         await running.meeting.observer(group).wait_for(
             lambda each, copy=copy: each.replaces == copy.id and "altogether" in each.body
         )
-    mail = await running.mail("I meant another case altogether")
+    mail = await running.corrected("I meant another case altogether")
     assert mail.sender == "Dr. Ann Lee (Heart forum) via Consilium"
     await running.forum.delete(post, "system")
     await running.meeting.host.timeline.wait_for(
@@ -196,11 +195,24 @@ async def test_a_forum_that_does_not_answer_holds_up_nobody(running: Hub) -> Non
         await running.arrived(word)
 
 
+async def test_frozen_xmpp_servers_hold_up_nobody(running: Hub, site: Site) -> None:
+    site.prosody.pause()
+    try:
+        words = [await running.says(who) for who in (ALICE, ANNA, ANN)]
+        for word in words:
+            await running.arrived(word, MATRIX_ROOM, MAIL, BOARD)
+    finally:
+        site.prosody.resume()
+    for word in words:
+        await running.arrived(word)
+
+
 async def test_after_a_crash_everyone_has_heard_everything_once(running: Hub) -> None:
     bridge, meeting = running.bridge, running.meeting
     before = [await running.says(who) for who in (ALICE, CHIARA, ANNA, ANN) * 3]
     await running.arrived(before[0], MATRIX_ROOM, meeting.places[1])
     await bridge.kill()
+    running.site.correct(running.site.articles[0], "It does not work after all.")
     meanwhile = [await running.says(who) for who in (ALICE, BRAM, ANNA, ANN, JOURNAL)]
     thread = await running.event(before[0])
     inside = running.word(BRAM)
@@ -210,6 +222,11 @@ async def test_after_a_crash_everyone_has_heard_everything_once(running: Hub) ->
         await running.arrived(word)
     assert (await running.post(inside)).topic is (await running.post(before[0])).topic
     assert (await running.mail(before[0])).id in (await running.mail(inside)).ancestors
+    for group in meeting.places[1:]:
+        await meeting.observer(group).wait_for(
+            lambda each: bool(each.replaces) and "after all" in each.body, timeout=30
+        )
+    await running.corrected("after all")
     await meeting.everyone_is_there()
     await running.settle()
     assert running.faults() == []
