@@ -88,6 +88,11 @@ class Lab(ABC):
     patience: ClassVar[float] = 10.0
     """Seconds that something may take to cross."""
 
+    exact: ClassVar[float] = 0.0
+    """Seconds: 1.0 where the network tells the time of a message in whole seconds, so that nobody
+    can tell which came first within one.
+    """
+
     # --- the network
 
     @abstractmethod

@@ -223,6 +223,11 @@ def said(text: str, author: Author = ANN, **more: Any) -> Message:  # noqa: ANN4
     return Message(ROOM, "$event", author, now(), text, **more)
 
 
+async def clearly_later(lab: Lab) -> None:
+    """Wait until what comes next has another time than what was said last."""
+    await asyncio.sleep(lab.exact)
+
+
 @asynccontextmanager
 async def performing(
     lab: Lab, declared: Capabilities, store: Store | None = None

@@ -31,6 +31,7 @@ class MailLab(Lab):
 
     colleague = "Anna Jansen"
     patience = 20.0
+    exact = 1.0
 
     def __init__(self, _directory: Path) -> None:
         # Other users of this machine have to reach it, unlike pytest's own

@@ -4,7 +4,7 @@ from bridge.contract import NEVER_HEARD
 from bridge.model import Message, Roster
 from bridge.testing.base import Part, only_where, receiving, sending
 from bridge.testing.lab import Lab, Words
-from bridge.testing.stage import Stage, performing
+from bridge.testing.stage import Stage, clearly_later, performing
 
 
 class Joining(Part):
@@ -30,6 +30,7 @@ class Joining(Part):
     @only_where(lambda part: part.receives and part.catches_up)
     async def test_what_was_said_before_is_not_handed_over(self, lab: Lab, group: str) -> None:
         await lab.say(group, Words("said before anybody was there"))
+        await clearly_later(lab)
         async with performing(lab, self.declared()) as stage:
             await stage.enter(group)
             await lab.say(group, Words("said to all who are there"))

@@ -7,7 +7,7 @@ from bridge.contract import CatchUp, Feature
 from bridge.model import Message, Roster
 from bridge.testing.base import Part, hears, only_where, receiving, sending
 from bridge.testing.lab import Lab, Words
-from bridge.testing.stage import Stage, now, performing
+from bridge.testing.stage import Stage, clearly_later, now, performing
 
 _CLOCKS: Final = timedelta(seconds=1)
 """Some networks tell whole seconds only."""
@@ -106,6 +106,7 @@ class Past(Part):
     async def test_a_new_link_shows_what_was_said_last(self, lab: Lab, group: str) -> None:
         for number in range(4):
             await lab.say(group, Words(f"Said long ago, number {number}"))
+        await clearly_later(lab)
         async with performing(lab, self.declared()) as stage:
             await stage.enter(group, catch_up=CatchUp(history=2))
             await lab.say(group, Words("Said at this moment"))
