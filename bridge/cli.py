@@ -15,6 +15,7 @@ import typer
 
 from bridge.commands.check import check
 from bridge.commands.demo import demo
+from bridge.commands.encryption import encryption
 from bridge.commands.init import init
 from bridge.commands.options import ConfigOption, Invocation, VerboseOption, invocation
 from bridge.commands.registration import registration
@@ -34,6 +35,7 @@ app.command(short_help="Write what the homeserver must know")(registration)
 app.command(short_help="Try every part, and say what to do")(check)
 app.command(short_help="Bridge, until stopped")(run)
 app.command(short_help="See it work, with servers of its own")(demo)
+app.add_typer(encryption, short_help="Show the recovery key")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands over the option's value

@@ -35,7 +35,7 @@ async def encryption(loaded: LoadedConfig) -> Sequence[Finding]:
     config = loaded.config
     if not config.encryption.mode.on:
         return ()
-    base = await _kept(loaded)
+    base = await kept(loaded)
     if base is None:
         return [_finding("It is set up at the first start.", ok=True)]
     token = config.appservice.as_token.get_secret_value()
@@ -46,7 +46,13 @@ async def encryption(loaded: LoadedConfig) -> Sequence[Finding]:
         return [_told(await standing_of(bot, base.account, base.recovery), base)]
 
 
-async def _kept(loaded: LoadedConfig) -> Foundation | None:
+async def kept(loaded: LoadedConfig) -> Foundation | None:
+    """What encryption rests on, None if it is not made yet; nothing is made.
+
+    Raises:
+        ConfigError: the key is missing or wrong.
+        StoreError: the database can't be read.
+    """
     config = loaded.config
     settings = config.database
     if not _may_exist(settings.url):
