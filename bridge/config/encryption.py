@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from bridge.matrix.encryption.key_file import parse_key
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.secret import Secret
 
 
@@ -48,6 +49,12 @@ def _key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _recovery_key(key: SecretStr) -> SecretStr:
+    """Raises ValueError for what is no recovery key."""
+    RecoveryKey.parse(key.get_secret_value())
+    return key
+
+
 def _unread_off(written: object) -> object:
     # YAML reads the bare word as a truth value
     return "off" if written is False else written
@@ -79,4 +86,7 @@ class Encryption(BaseModel):
     )
     key: Annotated[Secret, AfterValidator(_key)] | None = Field(
         default=None, description="That key itself, instead of a file"
+    )
+    recovery_key: Annotated[Secret, AfterValidator(_recovery_key)] | None = Field(
+        default=None, description="The recovery key of a lost database, for the first start"
     )

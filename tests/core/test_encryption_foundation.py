@@ -4,10 +4,12 @@ import base64
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bridge.config.encryption import Encryption, Mode
 from bridge.errors import ConfigError
 from bridge.matrix.encryption.foundation import Foundation, found
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.store import crypto_values
 from bridge.store.database import Database
 
@@ -82,3 +84,29 @@ async def test_a_file_without_a_key_is_told(database: Database, tmp_path: Path) 
     (tmp_path / "encryption.key").write_text("a note to myself\n")
     with pytest.raises(ConfigError, match="holds no encryption key"):
         await opened(database, tmp_path)
+
+
+async def test_a_recovery_key_from_before_gives_a_new_database_the_same_identities(
+    database: Database, tmp_path: Path
+) -> None:
+    before = RecoveryKey.make()
+    first = await opened(database, tmp_path, recovery_key=before.shown())
+    assert first.recovery.bytes == before.bytes
+    assert (await opened(database, tmp_path)).recovery.bytes == before.bytes
+
+
+async def test_another_recovery_key_than_that_of_the_database_is_told(
+    database: Database, tmp_path: Path
+) -> None:
+    first = await opened(database, tmp_path)
+    with pytest.raises(ConfigError, match=r"recovery_key is another"):
+        await opened(database, tmp_path, recovery_key=RecoveryKey.make().shown())
+    assert (await opened(database, tmp_path)).recovery.bytes == first.recovery.bytes
+
+
+def test_a_recovery_key_with_a_slip_is_told_and_not_repeated() -> None:
+    shown = RecoveryKey.make().shown()
+    slipped = shown[:-1] + ("2" if shown[-1] != "2" else "3")
+    with pytest.raises(ValidationError, match="slip") as refusal:
+        Encryption.model_validate({"recovery_key": slipped})
+    assert slipped not in str(refusal.value)

@@ -8,8 +8,9 @@ import vodozemac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.matrix.encryption.cross_signing import CrossSigning, RecoveryKey
+from bridge.matrix.encryption.cross_signing import CrossSigning
 from bridge.matrix.encryption.key_file import parse_key
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.matrix.encryption.signing import (
     SigningKey,
     canonical,

@@ -8,9 +8,10 @@ import structlog
 from bridge.errors import HomeserverError
 from bridge.matrix.client import ActingClient, path_of
 from bridge.matrix.encryption.account import Account
-from bridge.matrix.encryption.cross_signing import CrossSigning, RecoveryKey
+from bridge.matrix.encryption.cross_signing import CrossSigning
 from bridge.matrix.encryption.feed import Feed
 from bridge.matrix.encryption.personas import Personas, make_device
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.matrix.encryption.signing import is_signed_by
 from bridge.matrix.faults import Denied
 from bridge.matrix.raw import JsonObject, object_at, text_at

@@ -15,10 +15,10 @@ from vodozemac import Account as Ratchets
 from bridge.config.encryption import Encryption as Settings
 from bridge.errors import ConfigError
 from bridge.matrix.encryption.account import ACCOUNT, Account, Owner
-from bridge.matrix.encryption.cross_signing import RecoveryKey
 from bridge.matrix.encryption.feed import SINCE
 from bridge.matrix.encryption.key_file import make_key, parse_key, read_key
 from bridge.matrix.encryption.ledger import Ledger
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.matrix.encryption.vault import Vault, WrongKeyError
 from bridge.store import crypto_values
 from bridge.store.database import Database
@@ -58,7 +58,7 @@ async def found(settings: Settings, directory: Path, bot_id: str, database: Data
         return kept
     path = directory / settings.key_file
     vault = Vault(_given(settings, path) or make_key(path))
-    values = _new(vault)
+    values = _new(vault, _wanted(settings) or RecoveryKey.make())
     await database.run(lambda c: crypto_values.save_new(c, values))
     return _opened(vault, values, bot_id, Ledger(database))
 
@@ -78,9 +78,16 @@ async def existing(
             "Restore it from a backup; without it, what the database holds can't be opened.",
         )
     try:
-        return _opened(Vault(key), values, bot_id, Ledger(database))
+        opened = _opened(Vault(key), values, bot_id, Ledger(database))
     except WrongKeyError as error:
         raise wrong_key("encryption.key" if settings.key else str(path)) from error
+    wanted = _wanted(settings)
+    if wanted is not None and wanted.bytes != opened.recovery.bytes:
+        raise ConfigError(
+            "encryption.recovery_key is another than that of this database.",
+            "Take it out of the configuration: it is for the first start with a new database.",
+        )
+    return opened
 
 
 def wrong_key(where: str) -> ConfigError:
@@ -97,10 +104,16 @@ def _given(settings: Settings, path: Path) -> bytes | None:
     return read_key(path)
 
 
-def _new(vault: Vault) -> dict[str, bytes]:
+def _wanted(settings: Settings) -> RecoveryKey | None:
+    if settings.recovery_key is None:
+        return None
+    return RecoveryKey.parse(settings.recovery_key.get_secret_value())
+
+
+def _new(vault: Vault, recovery: RecoveryKey) -> dict[str, bytes]:
     return {
         _CHECK: vault.seal(_CHECKED),
-        RECOVERY: vault.seal(RecoveryKey.make().bytes),
+        RECOVERY: vault.seal(recovery.bytes),
         DEVICE: f"CONSILIUM_{secrets.token_hex(5).upper()}".encode(),
         ACCOUNT: Ratchets().pickle(vault.pickle_key).encode(),
     }

@@ -15,8 +15,9 @@ import structlog
 from bridge.matrix.client import ActingClient, path_of
 from bridge.matrix.connection import Connection
 from bridge.matrix.encryption.account import Account, Owner
-from bridge.matrix.encryption.cross_signing import CrossSigning, RecoveryKey
+from bridge.matrix.encryption.cross_signing import CrossSigning
 from bridge.matrix.encryption.ledger import Ledger
+from bridge.matrix.encryption.recovery_key import RecoveryKey
 from bridge.matrix.faults import Denied
 from bridge.matrix.raw import JsonObject
 from bridge.store import crypto_devices
