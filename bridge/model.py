@@ -155,6 +155,7 @@ class Edited:
 
     `target` is the id, or an alias, that the changed message has at this place. Its attachments
     stay. Where a network can't tell whose message is changed, it must not report this.
+    All else is as in `Message`.
     """
 
     place: Place
@@ -168,6 +169,7 @@ class Edited:
     aliases: tuple[str, ...] = ()
     emote: bool = False
     unformatted: bool = False
+    old: bool = False
     kind: ClassVar[Kind] = Kind.EDITED
 
 

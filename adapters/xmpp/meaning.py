@@ -111,7 +111,7 @@ class Meaning:
         return Edited(
             self._place, self._author(said), time, target, text.removeprefix(_ME), html,
             self._mentions(said, text), name, self._naming.aliases(said, name),
-            emote=text.startswith(_ME), unformatted=_is_unstyled(said),
+            emote=text.startswith(_ME), unformatted=_is_unstyled(said), old=said.old,
         )  # fmt: skip
 
     def _deleted(

@@ -240,7 +240,7 @@ def _is_of(reaction: reactions.StandingReaction, author: Author) -> bool:
 def _as_message(event: Edited) -> Message:
     """An edit of something that is not known: nothing that was said is lost."""
     ident = event.id or f"edit of {event.target} at {event.time.timestamp()}"
-    return Message(event.place, ident, event.author, event.time, EDITED + event.text)
+    return Message(event.place, ident, event.author, event.time, EDITED + event.text, old=event.old)
 
 
 def _forget_words(connection: Connection, message_id: int) -> None:

@@ -10,10 +10,21 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from bridge.model import Author, Deliverable, Event, Joined, Left, Reactions, Renamed, Roster
+from bridge.model import (
+    Author,
+    Deliverable,
+    Event,
+    Joined,
+    Left,
+    Message,
+    Reactions,
+    Renamed,
+    Roster,
+)
 from bridge.store import members
 
 _PLACES_HELD: Final = 2_000
+_ABSENT_HELD: Final = 50
 
 
 class Directory:
@@ -23,6 +34,7 @@ class Directory:
         self._held: OrderedDict[int, dict[members.MemberKey, Author]] = OrderedDict()
         self._here: dict[int, dict[members.MemberKey, Author]] = {}
         self._gone: dict[int, dict[members.MemberKey, Author]] = {}
+        self._absent: dict[int, dict[members.MemberKey, Author]] = {}
 
     def apply(
         self, connection: Connection, place_id: int, event: Event
@@ -42,12 +54,18 @@ class Directory:
             case Roster():
                 yield from self._compare(place_id, present, event)
             case _:
+                if isinstance(event, Message):
+                    self._note_absent(place_id, present, event.author)
                 yield _named(event, present)
 
     def _compare(
         self, place_id: int, present: dict[members.MemberKey, Author], roster: Roster
     ) -> Iterator[Joined | Left | Renamed]:
         now = {(author.network, author.id): author for author in roster.authors}
+        absent = self._absent.pop(place_id, {})
+        if now:  # else it is not known who is there
+            for author in [each for key, each in absent.items() if key not in {**now, **present}]:
+                yield Left(roster.place, author, roster.time)
         for author in [known for key, known in present.items() if key not in now]:
             self._take(place_id, author)
             yield Left(roster.place, author, roster.time)
@@ -56,6 +74,15 @@ class Directory:
             if known != author:
                 self._put(place_id, author)
                 yield _arrival(Joined(roster.place, author, roster.time), known)
+
+    def _note_absent(
+        self, place_id: int, present: dict[members.MemberKey, Author], author: Author
+    ) -> None:
+        """Who has said something without being there may be seen elsewhere since."""
+        if (key := (author.network, author.id)) not in present:
+            absent = self._absent.setdefault(place_id, {})
+            if len(absent) < _ABSENT_HELD:
+                absent[key] = author
 
     def write(self, connection: Connection) -> None:
         """Store what changed since the last call, in the same transaction as its events."""

@@ -405,8 +405,9 @@ async def test_what_was_said_before_the_link_is_for_the_room_alone(
 ) -> None:
     core = make_core()
     await core.start()
-    await core.receive(replace(said(1), old=True), said(2))
-    await shown(matrix, 2)
+    unknown = replace(edited("long-ago", "better"), old=True)
+    await core.receive(replace(said(1), old=True), unknown, said(2))
+    await shown(matrix, 3)
     await shown(hospital_b, 1)
     assert hospital_b.texts() == ["text 2"]
 

@@ -263,6 +263,22 @@ async def test_a_roster_tells_what_changed_since_it_was_known(desk: Desk, *, res
     assert await desk.present() == {replace(ANNA, name="Anna B"), carl}
 
 
+async def test_who_has_spoken_and_is_not_there_leaves_with_the_next_roster(desk: Desk) -> None:
+    await desk.accept(roster(BERT), said(1), said(2, author=BERT))
+    duties = await desk.accept(roster(BERT))
+    assert [
+        (duty.event.kind.value, duty.event.author.name)
+        for duty in duties
+        if duty.event and desk.place(duty) == ROOM
+    ] == [("left", "Anna")]
+    assert await desk.accept(roster(BERT)) == []
+
+
+async def test_where_nobody_knows_who_is_there_who_speaks_stays(desk: Desk) -> None:
+    await desk.accept(said(1))
+    assert await desk.accept(roster()) == []
+
+
 async def test_leaving_and_coming_back_in_one_batch_are_both_told(desk: Desk) -> None:
     await desk.accept(joined(ANNA))
     assert kinds(await desk.accept(left(ANNA), joined(ANNA))) == ["left"] * 2 + ["joined"] * 2
