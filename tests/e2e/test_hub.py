@@ -17,6 +17,8 @@ from sandbox import matrix_acts as acts
 from sandbox.meeting import MATRIX_ROOM, Meeting
 from sandbox.staff import ALICE, BRAM, CHIARA, DMITRI
 
+SECONDS = 30.0
+
 
 @pytest.fixture(scope="module")
 async def running(site: Site, meeting: Meeting, reachable: Path) -> AsyncIterator[Hub]:
@@ -111,9 +113,11 @@ async def test_edits_and_deletions_of_a_doctor_follow_where_they_can_and_are_tol
 
     await acts.edit(doctor, room, event.id, "it was another case")
     for group in groups:
-        heard = await running.meeting.observer(group).wait_for_text(group, "it was another case")
+        heard = await running.meeting.observer(group).wait_for_text(
+            group, "it was another case", timeout=SECONDS
+        )
         assert heard.replaces == copies[group].id
-    await running.forum.asked.wait_until(lambda: "another case" in post.raw)
+    await running.forum.asked.wait_until(lambda: "another case" in post.raw, timeout=SECONDS)
     mail = await running.corrected("it was another case")
     assert (await running.mail(word)).id in mail.ancestors
 
@@ -122,13 +126,14 @@ async def test_edits_and_deletions_of_a_doctor_follow_where_they_can_and_are_tol
         await running.meeting.observer(group).wait_for(
             lambda each, group=group: each.retracts == (copies[group].stanza_id or copies[group].id)
         )
-    await running.forum.asked.wait_until(lambda: post.deleted is not None)
+    await running.forum.asked.wait_until(lambda: post.deleted is not None, timeout=SECONDS)
     await doctor.timeline.wait_for(
         lambda each: (
             each.content.get("msgtype") == "m.notice"
             and LIST in each.body
             and "delete" in each.body
-        )
+        ),
+        timeout=SECONDS,
     )
     del running.words[word]  # it is gone in some places, as it should be
 
@@ -144,7 +149,8 @@ async def test_edits_and_deletions_on_the_forum_follow(running: Hub) -> None:
     for group in groups:
         copy = await running.heard(group, word)
         await running.meeting.observer(group).wait_for(
-            lambda each, copy=copy: each.replaces == copy.id and "altogether" in each.body
+            lambda each, copy=copy: each.replaces == copy.id and "altogether" in each.body,
+            timeout=SECONDS,
         )
     mail = await running.corrected("I meant another case altogether")
     assert mail.sender == "Dr. Ann Lee (Heart forum) via Consilium"
@@ -153,7 +159,8 @@ async def test_edits_and_deletions_on_the_forum_follow(running: Hub) -> None:
         lambda each: (
             each.type == "m.room.redaction"
             and event.id in {each.content.get("redacts"), each.unsigned.get("redacts")}
-        )
+        ),
+        timeout=SECONDS,
     )
     del running.words[word]
 
@@ -224,7 +231,7 @@ async def test_after_a_crash_everyone_has_heard_everything_once(running: Hub) ->
     assert (await running.mail(before[0])).id in (await running.mail(inside)).ancestors
     for group in meeting.places[1:]:
         await meeting.observer(group).wait_for(
-            lambda each: bool(each.replaces) and "after all" in each.body, timeout=30
+            lambda each: bool(each.replaces) and "after all" in each.body, timeout=SECONDS
         )
     await running.corrected("after all")
     await meeting.everyone_is_there()
