@@ -9,11 +9,15 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/consilium
 COPY requirements.lock requirements-dev.lock ./
 # Every package by the hash in the lock, and only as a wheel: nothing is compiled, no setup.py runs.
-# The build backend comes from the same locks, and stays in this stage.
-RUN pip --python /opt/consilium/bin/python install \
-        --require-hashes --only-binary :all: -r requirements.lock \
+# One there is as source only, in plain Python: it is built here. The build backend comes from the
+# same locks, and stays in this stage.
+RUN sed '/^quotequail==/,/[^\\]$/d' requirements.lock > wheels.lock \
+    && pip --python /opt/consilium/bin/python install \
+        --require-hashes --only-binary :all: -r wheels.lock \
     && sed -n '/^setuptools==/,/[^\\]$/p' requirements-dev.lock > backend.lock \
-    && pip install --require-hashes --only-binary :all: -r backend.lock
+    && pip install --require-hashes --only-binary :all: -r backend.lock \
+    && sed -n '/^quotequail==/,/[^\\]$/p' requirements.lock > source.lock \
+    && pip wheel --require-hashes --no-deps --no-build-isolation --wheel-dir dist -r source.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY adapters adapters
 COPY bridge bridge
