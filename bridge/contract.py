@@ -247,7 +247,7 @@ class Outgoing:
     taken back, `reaction` is the copy of the reaction itself, where that has an id.
     `standing`: all reactions that are now to be seen on `target` under the name of the author
     (or of the relay, where authors have no names of their own).
-    `reply_to` and `topic` are those of a `Message`.
+    `reply_to` and `topic` are those of a `Message`, or of the one that an `Edited` changes.
     `file` is the file of a `Message` that has one (`event.attachments` has just that one);
     `link` a public URL where anyone can fetch it for a while, where the bridge has any.
     """

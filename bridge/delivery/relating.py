@@ -94,6 +94,7 @@ class _Look:
             targets=self._copies(connection, target_id),
             original=self._present(connection, target_id),
             reshaped=self._reshaped(connection, duty, target_id),
+            reply_to=self._answered(connection, duty, target_id),
             reaction=reaction,
             standing=self._standing(connection, duty, target_id, own_names=own_names),
             topic=topic,
@@ -120,6 +121,13 @@ class _Look:
             )
             for row in self._rows(connection, message_id)
         ]
+
+    def _answered(self, connection: Connection, duty: Duty, target_id: int) -> Copy | None:
+        """What a message that is edited has answered."""
+        known = references.kept(connection, target_id) if isinstance(duty.event, Edited) else None
+        if known is None or known.kind != Message.kind or known.target_id is None:
+            return None
+        return next(iter(self._copies(connection, known.target_id)), None)
 
     def _reshaped(self, connection: Connection, duty: Duty, target_id: int) -> Sequence[Reshaped]:
         if not isinstance(duty.event, Edited | Deleted):

@@ -28,12 +28,10 @@ def excerpt(text: str) -> str:
     return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"
 
 
-def quoting(message: Message, answered: Copy) -> Message:
+def quoting(event: Worded, answered: Copy) -> Worded:
     """A reply: what it answers stands above it."""
-    quoted = richtext.with_quote(
-        message.text, message.html, answered.author.name or "?", answered.text
-    )
-    return replace(message, text=quoted.plain, html=quoted.html)
+    quoted = richtext.with_quote(event.text, event.html, answered.author.name or "?", answered.text)
+    return replace(event, text=quoted.plain, html=quoted.html)
 
 
 def in_topic(message: Message, topic: Topic) -> Message:

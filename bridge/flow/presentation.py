@@ -164,17 +164,14 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         return
     original = relations.original
     files = () if original is None else original.attachments
-    if files:
-        event = _beside_files(event, files, stage)
+    event = _as_before(event, files, relations.reply_to, stage)
+    reply_to = relations.reply_to if can.does(Feature.REPLY) else None
     byline = _byline(event, stage)
     event = replace(event, emote=event.emote and can.does(Feature.EMOTE) and can.own_names)
     texts = list(stage.wording.pieces(event.text, event.html, byline))
-    worded = list(targets)
-    if files and can.does(Feature.FILE):
-        captioned = can.captions and len(targets) == len(files)
-        worded = worded[:1] if captioned else worded[: -len(files)]
-        if captioned and not texts:
-            texts = [Piece("")]  # without words, but with a file that is to stay
+    worded, captioned = _worded(targets, files, can)
+    if captioned and not texts:
+        texts = [Piece("")]  # without words, but with a file that is to stay
     worded = _reshaped(worded, relations.reshaped)
     for number, target in enumerate(worded):
         part_key = key if number == 0 else f"{key}.{number}"
@@ -187,7 +184,14 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
                 mentions=piece.mentions,
                 unformatted=piece.unformatted,
             )
-            yield Outgoing(stage.place, part_key, change, target=target, topic=relations.topic)
+            yield Outgoing(
+                stage.place,
+                part_key,
+                change,
+                target=target,
+                reply_to=None if number else reply_to,
+                topic=relations.topic,
+            )
         else:
             gone = Deleted(event.place, event.author, event.time, event.target)
             yield Outgoing(stage.place, part_key, gone, target=target)
@@ -197,12 +201,29 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
         yield Outgoing(stage.place, part_key, more, topic=relations.topic)
 
 
-def _beside_files(event: Edited, files: Sequence[Attachment], stage: Stage) -> Edited:
-    """What tells of the files in the old text stands in the new one as well."""
+def _as_before(
+    event: Edited, files: Sequence[Attachment], reply_to: Copy | None, stage: Stage
+) -> Edited:
+    """What stands in the old text for files and for what it answers stands in the new one, too."""
     can = stage.capabilities
-    if not can.does(Feature.FILE):
+    if reply_to and not can.does(Feature.REPLY):
+        event = otherwise.quoting(event, reply_to)
+    if files and not can.does(Feature.FILE):
         return otherwise.below_files(event, files, stage.link)
-    return event if event.text or can.own_names else otherwise.announcing(event, files)
+    if files and not (event.text or can.own_names):
+        return otherwise.announcing(event, files)
+    return event
+
+
+def _worded(
+    targets: Sequence[Copy], files: Sequence[Attachment], can: Capabilities
+) -> tuple[Sequence[Copy], bool]:
+    """Those of the copies that hold the text, and whether it is the caption of a file."""
+    if not files or not can.does(Feature.FILE):
+        return targets, False
+    if can.captions and len(targets) == len(files):
+        return targets[:1], True
+    return targets[: -len(files)], False
 
 
 def _reshaped(pieces: Sequence[Copy], edits: Sequence[Reshaped]) -> list[Copy]:

@@ -22,7 +22,16 @@ from core_stage import (
     until,
 )
 
-from bridge.contract import Capabilities, Health, LocalFile, Outgoing, Sent, Unreachable
+from bridge.contract import (
+    Capabilities,
+    Feature,
+    Health,
+    Level,
+    LocalFile,
+    Outgoing,
+    Sent,
+    Unreachable,
+)
 from bridge.model import (
     MATRIX,
     Attachment,
@@ -327,6 +336,24 @@ async def test_a_reply_points_at_the_copy_of_what_it_answers(
     away = (await shown(hospital_b, 2))[1].reply_to
     assert away is not None
     assert (away.id, away.author.name) == (copy_id(hospital_b), "Anna (Hospital A)")
+
+
+async def test_an_edited_reply_stays_one(
+    make_core: MakeCore, matrix: ScriptedOutlet, hospital_b: ScriptedOutlet
+) -> None:
+    hospital_b.shows = replace(ABLE, shows={Feature.EDIT: Level.FULL})
+    core = make_core()
+    await core.start()
+    await core.receive(said(1), replace(said(2), reply_to="m1"), edited("m2", "better"))
+    change = (await shown(matrix, 3))[2]
+    assert isinstance(change.event, Edited)
+    assert change.reply_to is not None
+    assert change.reply_to.id == copy_id(matrix)
+    change = (await shown(hospital_b, 3))[2]
+    assert isinstance(change.event, Edited)
+    assert change.reply_to is None
+    assert change.event.text == hospital_b.texts()[1].replace("text 2", "better")
+    assert "text 1" in change.event.text
 
 
 async def test_where_nothing_can_be_replied_to_the_answered_text_is_quoted(

@@ -124,9 +124,12 @@ def _reacts(event: object, target: str, key: str) -> bool:
 
 async def test_a_reply_of_a_doctor_answers_in_the_group(ward: Ward) -> None:
     own, copy = await ward.colleague_says("Which dose?")
-    await acts.reply(ward.doctor, ward.room, copy.id, "5 mg, as always")
+    reply = await acts.reply(ward.doctor, ward.room, copy.id, "5 mg, as always")
     heard = await ward.heard(lambda each: each.words == "5 mg, as always")
     assert heard.answers == own.stanza_id
+    await acts.edit(ward.doctor, ward.room, reply, "6 mg this time")
+    changed = await ward.heard(lambda each: each.words == "6 mg this time")
+    assert (changed.replaces, changed.answers) == (heard.id, own.stanza_id)
 
 
 async def test_a_reply_of_a_colleague_answers_in_the_room(ward: Ward) -> None:
