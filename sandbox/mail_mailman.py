@@ -108,7 +108,7 @@ smtp_host: {address}
 smtp_port: {smtp}
 """
 _QUICK = "\n".join(
-    f"[runner.{name}]\nsleep_time: 0.1s" for name in ("in", "out", "pipeline", "virgin", "lmtp")
+    f"[runner.{name}]\nsleep_time: 0.02s" for name in ("in", "out", "pipeline", "virgin", "lmtp")
 )
 
 _MAKE = """\

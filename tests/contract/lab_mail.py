@@ -46,6 +46,7 @@ class MailLab(Lab):
         self._lists = iter(lists)
         self._subjects = itertools.count(1)
         self._begun = self._running = False
+        self._mailboxes: dict[str, imaplib.IMAP4] = {}
         self._seen: list[EmailMessage] = []
         self._next_uid = 1
 
@@ -63,14 +64,21 @@ class MailLab(Lab):
 
     async def stop(self) -> None:
         if self._running:
+            await self._hang_up()
             await self._servers.postfix.stop()
             await self._servers.dovecot.stop()
         self._running = False
 
     async def __aexit__(self, *exception: object) -> None:
+        await self._hang_up()
         await self.start()
         await self._servers.__aexit__(None, None, None)
         self._directory.cleanup()
+
+    async def _hang_up(self) -> None:
+        for mailbox in self._mailboxes.values():
+            await asyncio.to_thread(mailbox.shutdown)
+        self._mailboxes.clear()
 
     def network(self, inlet: Inlet) -> MailNetwork:
         timing = replace(QUICK, first_delay=0.05, echo=1.0)
@@ -108,31 +116,34 @@ class MailLab(Lab):
                 await asyncio.sleep(_POLL)
 
     def _is_there(self, ident: str) -> bool:
-        with _imap(self._servers, BRIDGE, PASSWORD) as client:
+        _, found = self._mailbox(BRIDGE, PASSWORD).search(
+            None, "HEADER", "Message-ID", f'"{ident}"'
+        )
+        return bool(found[0])
+
+    def _mailbox(self, address: str, password: str) -> imaplib.IMAP4:
+        """A mailbox as it is now, over one connection for all looks into it."""
+        if address not in self._mailboxes:
+            client = imaplib.IMAP4(LOOPBACK, self._servers.dovecot.plain_port, timeout=20)
+            client.authenticate("PLAIN", lambda _: f"\0{address}\0{password}".encode())
             client.select("INBOX", readonly=True)
-            _, found = client.search(None, "HEADER", "Message-ID", f'"{ident}"')
-            return bool(found[0])
+            self._mailboxes[address] = client
+        self._mailboxes[address].noop()
+        return self._mailboxes[address]
 
     async def shown(self, group: str) -> Sequence[Shown]:
         await asyncio.to_thread(self._look)
         return [_as_seen(mail) for mail in self._seen if group in str(mail["To"])]
 
     def _look(self) -> None:
-        with _imap(self._servers, _ANNA, "anna") as client:
-            client.select("INBOX", readonly=True)
-            _, data = client.uid("FETCH", f"{self._next_uid}:*", "(UID BODY.PEEK[])")
-            for each in data:
-                if isinstance(each, tuple):
-                    uid = int(each[0].split(b"UID ")[1].split()[0])
-                    if uid >= self._next_uid:
-                        self._seen.append(message_from_bytes(each[1], policy=default))
-                        self._next_uid = uid + 1
-
-
-def _imap(servers: MailServers, address: str, password: str) -> imaplib.IMAP4:
-    client = imaplib.IMAP4(LOOPBACK, servers.dovecot.plain_port, timeout=20)
-    client.authenticate("PLAIN", lambda _: f"\0{address}\0{password}".encode())
-    return client
+        mailbox = self._mailbox(_ANNA, "anna")
+        _, data = mailbox.uid("FETCH", f"{self._next_uid}:*", "(UID BODY.PEEK[])")
+        for each in data:
+            if isinstance(each, tuple):
+                uid = int(each[0].split(b"UID ")[1].split()[0])
+                if uid >= self._next_uid:
+                    self._seen.append(message_from_bytes(each[1], policy=default))
+                    self._next_uid = uid + 1
 
 
 def _bare(ident: object) -> str:
