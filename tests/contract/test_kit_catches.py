@@ -19,7 +19,7 @@ from bridge.contract import (
     Refused,
     Sent,
 )
-from bridge.model import Message
+from bridge.model import Message, Place
 from bridge.testing import Contract
 from bridge.testing.stage import performing
 
@@ -34,8 +34,9 @@ class Forgetful(Boards):
 class Echoing(Boards):
     """Hands over what the bridge has said itself."""
 
-    async def _look(self, board: str, notes: list[dict]) -> None:
-        await super()._look(board, [{**note, "by": note["by"].replace(US, "?")} for note in notes])
+    async def _look(self, place: Place, catch_up: CatchUp, notes: list[dict]) -> None:
+        notes = [{**note, "by": note["by"].replace(US, "?")} for note in notes]
+        await super()._look(place, catch_up, notes)
 
 
 class Swallowing(Boards):
