@@ -1,7 +1,7 @@
 """Many messages in one, where a link has held them back."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from bridge.flow.naming import shown_name
@@ -24,12 +24,23 @@ def fits(duty: Duty) -> bool:
     return isinstance(duty.event, Message) and not duty.withdrawn and not duty.sent
 
 
-def digest(duty: Duty, network_names: Mapping[str, str]) -> Message:
-    """One message that says in short what a delivery and those that go with it say, in order."""
+def digest(duty: Duty, network_names: Mapping[str, str], deleted: Callable[[int], bool]) -> Message:
+    """One message that says in short what a delivery and those that go with it say, in order.
+
+    Args:
+        duty: the first of them.
+        network_names: how people call each network.
+        deleted: whether a message was deleted since; it is left out.
+    """
     duties, zone = (duty, *duty.together), duty.zone
     messages = [each.event for each in duties if isinstance(each.event, Message)]
-    lines = [f"{counted(len(messages), 'message')} meanwhile:"]
-    for message in messages:
+    shown = [
+        each.event
+        for each in duties
+        if isinstance(each.event, Message) and not deleted(each.message_id)
+    ]
+    lines = [f"{counted(len(shown), 'message')} meanwhile:"]
+    for message in shown:
         said = " ".join([*map(described, message.attachments), excerpt(message.text)]).strip()
         when = message.time.astimezone(zone)
         lines.append(f"{when:%H:%M} {shown_name(message.author, network_names)}: {said}")

@@ -10,7 +10,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -26,7 +26,7 @@ from bridge.errors import StoreError
 from bridge.flow.codec import decode_deliverable
 from bridge.flow.hygiene import clean_text, is_sound_id
 from bridge.flow.relay import Duty
-from bridge.model import Place
+from bridge.model import Edited, Message, Place
 from bridge.store import deliveries
 from bridge.store.database import Database
 from bridge.store.messages import CopyRow
@@ -161,8 +161,8 @@ class Lane:
         self, restraint: Restraint, duty: Duty, stopping: asyncio.Event
     ) -> None:
         """Send when the link may be sent to; what had to wait goes together."""
-        # After a crash those in doubt may have gone together: so they are looked up
-        rested = duty.doubtful and not duty.attempts
+        # Those in doubt after a start may have gone together: so they are looked up
+        rested = duty.doubtful
         while (rest := restraint.rest()) is not None:
             rested = self._stuck = True
             self._context.watcher.stuck(self.place, duty, rest.reason)
@@ -171,14 +171,25 @@ class Lane:
             if stopping.is_set():
                 return
         if rested and fits(duty):
-            while len(duty.together) < MOST - 1 and self._goes_with(duty):
-                duty.together.append(self._duties.popleft())
-            if len(duty.together) < FEW:
-                self._duties.extendleft(reversed(duty.together))
-                duty.together.clear()
+            self._gather(duty)
         duty.zone = restraint.zone
-        restraint.sent()
+        if isinstance(duty.event, Message):
+            restraint.sent()
         await self._deliver(duty, stopping)
+
+    def _gather(self, duty: Duty) -> None:
+        """Have what waits behind a message said together with it, as it was edited since."""
+        while len(duty.together) < MOST - 1 and self._goes_with(duty):
+            duty.together.append(self._duties.popleft())
+        if len(duty.together) < FEW:
+            self._duties.extendleft(reversed(duty.together))
+            duty.together.clear()
+            return
+        edits = {each.target_id: each.event for each in self._duties}
+        for each in (duty, *duty.together):
+            edit = edits.get(each.message_id)
+            if isinstance(edit, Edited) and isinstance(each.event, Message):
+                each.event = replace(each.event, text=edit.text, html=edit.html)
 
     def _goes_with(self, duty: Duty) -> bool:
         """Whether what waits next can be said in one message with `duty`."""
@@ -260,7 +271,9 @@ class Lane:
         self._stuck = True
         self._may_hurry = fault.retry_after is None and not duty.faults
         self._context.watcher.stuck(self.place, duty, str(fault))
-        await self._finish(duty, DeliveryState.PENDING, str(fault), delay)
+        for each in (duty, *duty.together):
+            each.attempts = duty.attempts
+            await self._finish(each, DeliveryState.PENDING, str(fault), delay)
         return delay
 
     async def _attempt(self, duty: Duty) -> Unreachable | Refused | None:
@@ -316,7 +329,8 @@ class Lane:
         for part in range(duty.noted, len(duty.sent)):
             sent = duty.sent[part]
             if sent.id and is_sound_id(sent.id):
-                number = part + duty.marks.get(part, 0)
+                # What several messages share is to be known, and not to be changed with any of them
+                number = ALIAS if duty.together else part + duty.marks.get(part, 0)
                 copies.append(CopyRow(self._place_id, sent.id, duty.message_id, number))
                 copies += [
                     CopyRow(self._place_id, alias, duty.message_id, ALIAS)

@@ -113,7 +113,7 @@ class Showing:
         can = outlet.capabilities(self._place.id)
         event, relations = duty.event, NONE
         if duty.together:
-            event = digest(duty, self._tools.network_names)
+            event = digest(duty, self._tools.network_names, self._tools.withdrawn.has)
         else:
             relations = await self._relations(duty, own_names=can.own_names)
         linking = self._linking(duty, relations)
@@ -202,6 +202,8 @@ class Showing:
 
     def _is_withdrawn(self, duty: Duty) -> bool:
         withdrawn = self._tools.withdrawn
+        if duty.together:
+            return all(withdrawn.has(each.message_id) for each in (duty, *duty.together))
         if withdrawn.has(duty.message_id):
             return True
         edits = isinstance(duty.event, Edited) and duty.target_id is not None

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from core_stage import (
     ANNA,
     DOCTOR,
+    EVERYTHING,
     ROOM,
     TALK_ONLY,
     WARD_A,
@@ -20,9 +21,9 @@ from core_stage import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contract import Health
+from bridge.contract import Health, Unreachable
 from bridge.delivery.restraint import QuietHours, Restraint
-from bridge.model import Reacted
+from bridge.model import Deleted, Edited, Reacted
 from bridge.portals.policy import Carried, Policy
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -106,6 +107,56 @@ async def test_what_is_said_in_quiet_hours_comes_afterwards_in_one_message(
         "08:00 Anna (Hospital A): text 4",
     ]
     await core.receive(said(5, ROOM, DOCTOR))
+    await until(lambda: len(hospital_a.there) == 2)
+    assert hospital_a.texts()[1] == "text 5"
+
+
+async def test_a_digest_leaves_out_what_was_deleted_and_says_what_was_edited(
+    make_core: MakeCore, hospital_a: ScriptedOutlet
+) -> None:
+    clock = Clock()
+    hospital_a.shows = EVERYTHING
+    night = Restraint(QuietHours(time(11), time(13)), None, now=clock)
+    core = make_core(restraints={WARD_A: night})
+    await core.start()
+    await core.receive(*(said(n, ROOM, DOCTOR) for n in range(1, 6)))
+    await core.receive(Deleted(ROOM, DOCTOR, NOON, "m1", moderated=True, id="d1"))
+    await core.receive(Edited(ROOM, DOCTOR, NOON, "m3", "5 mg, not 50", id="e3"))
+    clock.time = NOON + timedelta(hours=2)
+    wake(core)
+    await until(lambda: len(hospital_a.there) == 1)
+    assert hospital_a.texts()[0].splitlines() == [
+        "4 messages meanwhile:",
+        "08:00 Dr. Demir: text 2",
+        "08:00 Dr. Demir: 5 mg, not 50",
+        "08:00 Dr. Demir: text 4",
+        "08:00 Dr. Demir: text 5",
+    ]
+    # What is deleted later does not take the digest, and with it the words of others, away
+    await core.receive(Deleted(ROOM, DOCTOR, NOON, "m2", moderated=True, id="d2"))
+    await core.receive(said(6, ROOM, DOCTOR))
+    await until(lambda: len(hospital_a.there) == 2)
+    assert hospital_a.texts()[1] == "text 6"
+
+
+async def test_a_digest_that_fails_is_tried_again_as_one(
+    make_core: MakeCore, hospital_a: ScriptedOutlet
+) -> None:
+    clock = Clock()
+    night = Restraint(QuietHours(time(11), time(13)), None, now=clock)
+    hospital_a.script.append(Unreachable("It may have arrived.", doubtful=True, retry_after=600))
+    first = make_core(restraints={WARD_A: night})
+    await first.start()
+    await first.receive(*(said(n, ROOM, DOCTOR) for n in range(1, 5)))
+    clock.time = NOON + timedelta(hours=2)
+    wake(first)
+    await until(lambda: len(hospital_a.attempts) == 1)
+    await first.stop()
+    second = make_core(restraints={WARD_A: night})
+    await second.start()
+    await until(lambda: len(hospital_a.there) == 1)
+    assert hospital_a.there[0].key == hospital_a.attempts[0].key
+    await second.receive(said(5, ROOM, DOCTOR))
     await until(lambda: len(hospital_a.there) == 2)
     assert hospital_a.texts()[1] == "text 5"
 
