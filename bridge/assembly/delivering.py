@@ -114,7 +114,14 @@ class Delivering:
             (*console.intake_watchers, status.unreadable),
             reader(outlets.capabilities),
         )
-        signals = Signals(database, recorder, lambda: portals.index, outlets.by_network.get, names)
+        signals = Signals(
+            database,
+            recorder,
+            lambda: portals.index,
+            outlets.by_network.get,
+            names,
+            policies=policies(loaded),
+        )
         return cls(outlets, recorder, lanes, relay, intake, signals, files)
 
     @property

@@ -13,6 +13,7 @@ from bridge.errors import StoreError
 from bridge.flow.codec import decode
 from bridge.flow.naming import shown_name
 from bridge.model import Author, Kind, Message, Place
+from bridge.portals.policy import EVERYTHING, Policy
 from bridge.portals.service import Link, Portal, PortalIndex
 from bridge.store import members, messages
 from bridge.store.database import Database
@@ -39,22 +40,25 @@ class Groups:
         networks: the running networks by id.
         network_names: how people call each network.
         limits: how much of what was missed in a group is to be fetched.
+        policies: what a link asks for.
         retry: seconds to wait after the database failed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it knows, and what it is told by
         self,
         database: Database,
         networks: Mapping[str, Network],
         network_names: Mapping[str, str],
         limits: Callable[[Place], CatchUp] = lambda _: NEVER_HEARD,
         *,
+        policies: Callable[[Place], Policy] = lambda _: EVERYTHING,
         retry: float = _RETRY_SECONDS,
     ) -> None:
         self._database = database
         self._networks = networks
         self._network_names = network_names
         self._limits = limits
+        self._policies = policies
         self._retry = retry
         self._open: dict[tuple[str, str], _Taken] = {}
         self._index = PortalIndex()
@@ -108,6 +112,8 @@ class Groups:
         network = self._networks[link.place.network]
         shown = network.capabilities(link.place.id).does(Feature.MEMBERSHIP)
         if not (link.direction.outward and shown):
+            return ()
+        if not self._policies(link.place).carries(Kind.JOINED):
             return ()
         elsewhere = [
             portal.room_place_id,

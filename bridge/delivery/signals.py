@@ -15,7 +15,8 @@ from bridge.contract import Feature, Outlet, Refused, Signalling, Unreachable
 from bridge.delivery.recorder import Entry, Recorder
 from bridge.errors import StoreError
 from bridge.flow.naming import shown_name
-from bridge.model import Place, Read, Signal, Typing
+from bridge.model import Kind, Place, Read, Signal, Typing
+from bridge.portals.policy import EVERYTHING, Policy
 from bridge.portals.service import PortalIndex, Spot
 from bridge.store import references
 from bridge.store.database import Database
@@ -39,21 +40,25 @@ class Signals:
         outlet: finds who sends to a network; None for one not configured.
         recorder: knows the copies that are not on disk yet.
         network_names: how people call each network.
+        policies: what a link asks for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it knows, and what it is told by
         self,
         database: Database,
         recorder: Recorder,
         index: Callable[[], PortalIndex],
         outlet: Callable[[str], Outlet | None],
         network_names: Mapping[str, str],
+        *,
+        policies: Callable[[Place], Policy] = lambda _: EVERYTHING,
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._index = index
         self._outlet = outlet
         self._network_names = network_names
+        self._policies = policies
         self._waiting: OrderedDict[_Topic, Signal] = OrderedDict()
         self._something = asyncio.Event()
 
@@ -83,6 +88,8 @@ class Signals:
         spot = self._index().at(signal.place)
         if spot is None or (spot.link is not None and not spot.link.direction.inward):
             return
+        if spot.link is not None and not self._carries(spot.link.place):
+            return
         shows = self._showing(spot, signal)
         if not shows:
             return
@@ -100,6 +107,10 @@ class Signals:
                     there = replace(signal, author=author, target=known[place_id])
                     await self._show(outlet, place, there)
 
+    def _carries(self, place: Place) -> bool:
+        """Whether a link carries what people do beside talking."""
+        return self._policies(place).carries(Kind.JOINED)
+
     def _showing(self, spot: Spot, signal: Signal) -> Sequence[tuple[int, Place, Signalling]]:
         """The other places of the portal that show such signals: number, place and outlet."""
         feature = Feature.TYPING if isinstance(signal, Typing) else Feature.READ
@@ -107,7 +118,7 @@ class Signals:
         targets = [
             (link.place_id, link.place)
             for link in portal.links
-            if link is not spot.link and link.direction.outward
+            if link is not spot.link and link.direction.outward and self._carries(link.place)
         ]
         if spot.link and portal.room and portal.room_place_id is not None:
             targets.append((portal.room_place_id, portal.room))

@@ -1,5 +1,6 @@
 """What a link asks for: what crosses it, when, how much of it, and under which by-line."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ from core_stage import (
     ANNA,
     DOCTOR,
     EVERYTHING,
+    NAMES,
     ROOM,
     TALK_ONLY,
     WARD_A,
@@ -23,7 +25,8 @@ from hypothesis import strategies as st
 
 from bridge.contract import Health, Unreachable
 from bridge.delivery.restraint import QuietHours, Restraint
-from bridge.model import Deleted, Edited, Reacted
+from bridge.delivery.signals import Signals
+from bridge.model import Deleted, Edited, Reacted, Signal, Typing
 from bridge.portals.policy import Carried, Policy
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -220,3 +223,37 @@ def test_quiet_hours_are_those_of_the_clock_on_the_wall() -> None:
     hours = QuietHours(time(22), time(7), ZoneInfo("Europe/Amsterdam"))
     assert hours.left(datetime(2026, 7, 1, 20, 30, tzinfo=UTC)) == timedelta(hours=8, minutes=30)
     assert not hours.left(datetime(2026, 7, 1, 5, 0, tzinfo=UTC))
+
+
+class Showing(ScriptedOutlet):
+    """A network that shows passing things."""
+
+    def __init__(self) -> None:
+        super().__init__(EVERYTHING)
+        self.passing: list[Signal] = []
+
+    async def signal(self, place_id: str, signal: Signal) -> None:
+        self.passing.append(signal)
+
+
+async def test_who_types_crosses_only_links_that_carry_people(make_core: MakeCore) -> None:
+    core = make_core()
+    await core.start()
+    a, b = Showing(), Showing()
+    outlets = {WARD_A.network: a, WARD_B.network: b}
+    words = Policy(frozenset({Carried.MESSAGES}))
+    signals = Signals(
+        core.database,
+        core.recorder,
+        lambda: core.portals.index,
+        outlets.get,
+        NAMES,
+        policies=lambda place: words if place == WARD_B else Policy(),
+    )
+    task = asyncio.create_task(signals.run())
+    signals.take(Typing(WARD_B, ANNA, typing=True))
+    signals.take(Typing(ROOM, DOCTOR, typing=True))
+    await until(lambda: len(a.passing) == 1)
+    task.cancel()
+    assert [signal.author.name for signal in a.passing] == ["Dr. Demir"]
+    assert b.passing == []
