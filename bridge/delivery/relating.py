@@ -71,6 +71,14 @@ class _Look:
         self._place_id = place_id
         self._unrecorded = unrecorded
         self._network_names = network_names
+        self._seen: dict[int, KeptEvent | None] = {}
+        self._texts: dict[int, str] = {}
+
+    def _kept(self, connection: Connection, message_id: int) -> KeptEvent | None:
+        """A message as it is kept; asked for once, however often it is needed."""
+        if message_id not in self._seen:
+            self._seen[message_id] = references.kept(connection, message_id)
+        return self._seen[message_id]
 
     def relations(self, connection: Connection, duty: Duty, *, own_names: bool) -> Relations:
         event, target_id = duty.event, duty.target_id
@@ -86,7 +94,7 @@ class _Look:
         reaction = None
         if isinstance(event, Reacted) and event.gone:
             reaction = next(iter(self._copies(connection, target_id)), None)
-            known = references.kept(connection, target_id)
+            known = self._kept(connection, target_id)
             target_id = None if known is None else known.target_id
         if target_id is None:
             return Relations(reaction=reaction, topic=topic)
@@ -101,7 +109,7 @@ class _Look:
         )
 
     def _copies(self, connection: Connection, message_id: int) -> list[Copy]:
-        known = references.kept(connection, message_id)
+        known = self._kept(connection, message_id)
         event = None if known is None else decode_deliverable(known.kind, known.payload)
         if known is None or event is None:
             return []
@@ -124,7 +132,7 @@ class _Look:
 
     def _answered(self, connection: Connection, duty: Duty, target_id: int) -> Copy | None:
         """What a message that is edited has answered."""
-        known = references.kept(connection, target_id) if isinstance(duty.event, Edited) else None
+        known = self._kept(connection, target_id) if isinstance(duty.event, Edited) else None
         if known is None or known.kind != Message.kind or known.target_id is None:
             return None
         return next(iter(self._copies(connection, known.target_id)), None)
@@ -164,7 +172,7 @@ class _Look:
 
     def _present(self, connection: Connection, message_id: int) -> Message | None:
         """The message with its newest text, under the name it is shown with."""
-        known = references.kept(connection, message_id)
+        known = self._kept(connection, message_id)
         event = None if known is None else decode_deliverable(known.kind, known.payload)
         if known is None or not isinstance(event, Message):
             return None
@@ -174,16 +182,11 @@ class _Look:
         author = replace(event.author, name=name)
         return replace(event, author=author, text=self._text(connection, known))
 
-    @staticmethod
-    def _text(connection: Connection, known: KeptEvent) -> str:
-        edit = references.last_edit(connection, known.id)
-        for each in (edit, known):
-            event = None if each is None else decode_deliverable(each.kind, each.payload)
-            if isinstance(event, Edited | Message):
-                if not event.text and isinstance(event, Message) and event.attachments:
-                    return event.attachments[0].name
-                return event.text
-        return ""
+    def _text(self, connection: Connection, known: KeptEvent) -> str:
+        """The newest text of a message; asked for once, too."""
+        if known.id not in self._texts:
+            self._texts[known.id] = _newest_text(connection, known)
+        return self._texts[known.id]
 
     def _standing(
         self, connection: Connection, duty: Duty, target_id: int, *, own_names: bool
@@ -208,7 +211,18 @@ class _Look:
             ):
                 name = name or entry.topic.remote_id
         copies = self._copies(connection, root_id)
-        known = references.kept(connection, root_id)
+        known = self._kept(connection, root_id)
         text = "" if known is None else self._text(connection, known)
         title = next((line.strip() for line in text.splitlines() if line.strip()), "")
         return Topic(name, copies[0] if copies else None, title[:_TITLE_CHARACTERS])
+
+
+def _newest_text(connection: Connection, known: KeptEvent) -> str:
+    edit = references.last_edit(connection, known.id)
+    for each in (edit, known):
+        event = None if each is None else decode_deliverable(each.kind, each.payload)
+        if isinstance(event, Edited | Message):
+            if not event.text and isinstance(event, Message) and event.attachments:
+                return event.attachments[0].name
+            return event.text
+    return ""
