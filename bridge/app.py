@@ -13,7 +13,6 @@ from bridge.assembly.bot import Helpdesk
 from bridge.assembly.catch_up import CatchingUp
 from bridge.assembly.delivering import Delivering, Outlets, keep_trying
 from bridge.assembly.matrix_side import MatrixSide
-from bridge.assembly.policies import policies
 from bridge.assembly.status import make_retry_reactions, make_status
 from bridge.attendance.groups import Groups
 from bridge.attendance.room_gaps import RoomGaps
@@ -203,7 +202,7 @@ class _Parts:
         outlets.by_network.update(
             networks if encryption is None else encryption.gated(networks, names, config)
         )
-        groups = Groups(database, networks, names, catching_up.limits, policies=policies(loaded))
+        groups = Groups(database, networks, names, catching_up.limits, policies=delivering.policies)
         transactions = Transactions(
             Converter(ids, helpdesk.hearing, side.ghosts.behind),
             intake,

@@ -23,6 +23,7 @@ from bridge.flow.texts import reader
 from bridge.inlet import Asides
 from bridge.model import Place
 from bridge.operations.console import Console
+from bridge.portals.policy import Policy
 from bridge.portals.service import Portals
 from bridge.status.service import Status
 from bridge.store.database import Database
@@ -65,6 +66,7 @@ class Delivering:
     intake: Intake
     signals: Signals
     files: Carriage
+    policies: Callable[[Place], Policy]
 
     @classmethod
     async def make(  # noqa: PLR0913 - the parts on which these stand
@@ -86,6 +88,7 @@ class Delivering:
             ConfigError: the folder for files can't be used.
         """
         names = outlets.names
+        asked = policies(loaded)
         files = await Carriage.make(loaded, outlets.media, database, stack)
         tools = Tools(
             outlets.by_network.get,
@@ -93,7 +96,7 @@ class Delivering:
             files,
             Withdrawn(),
             names,
-            policies=policies(loaded),
+            policies=asked,
         )
         watchers = Watchers((*console.watchers, status.messages))
         context = LaneContext(
@@ -106,7 +109,7 @@ class Delivering:
             restraint=restraints(loaded),
         )
         lanes = Lanes(context, crashed=crashed)
-        relay = Relay(lambda: portals.index, outlets.capabilities, recorder, policies(loaded))
+        relay = Relay(lambda: portals.index, outlets.capabilities, recorder, asked)
         intake = Intake(
             database,
             relay,
@@ -120,9 +123,9 @@ class Delivering:
             lambda: portals.index,
             outlets.by_network.get,
             names,
-            policies=policies(loaded),
+            policies=asked,
         )
-        return cls(outlets, recorder, lanes, relay, intake, signals, files)
+        return cls(outlets, recorder, lanes, relay, intake, signals, files, asked)
 
     @property
     def asides(self) -> Asides:

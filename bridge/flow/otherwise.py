@@ -42,9 +42,8 @@ def in_topic(message: Message, topic: Topic) -> Message:
     return replace(message, text=about.plain, html=about.html)
 
 
-def edited(event: Edited, target: Copy) -> Message:
+def edited(event: Edited) -> Message:
     """An edit: the new text, marked."""
-    del target
     led = richtext.with_lead(event.text, event.html, EDITED.strip())
     return Message(
         event.place,

@@ -159,7 +159,7 @@ def _edited(event: Edited, key: str, stage: Stage, relations: Relations) -> Iter
     if not can.does(Feature.EDIT) or _too_old(event, targets[0], can):
         if level(can, event.kind) is Level.REFUSED:
             raise Refused(f"{stage.name} can't change what was said; the old text is still there.")
-        follow_up = otherwise.edited(event, targets[0])
+        follow_up = otherwise.edited(event)
         yield from _said(follow_up, key, stage, Relations(reply_to=targets[0]))
         return
     original = relations.original

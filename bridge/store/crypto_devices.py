@@ -116,11 +116,6 @@ def save_ghost_device(connection: Connection, user_id: str, device_id: str) -> N
     connection.execute(insert(crypto_ghosts).values(user_id=user_id, device_id=device_id))
 
 
-def forget_ghost_devices(connection: Connection) -> None:
-    """Have every ghost's device made anew."""
-    connection.execute(delete(crypto_ghosts))
-
-
 def load_rooms(connection: Connection) -> list[RoomRow]:
     """All rooms that are known to be encrypted."""
     query = select(

@@ -129,12 +129,6 @@ class EncryptedRooms:
         room.row = row
         self._ledger.put(("room", room.id), lambda c: crypto_devices.save_room(c, row))
 
-    def forget_members(self) -> None:
-        """Ask anew who is in each room: news may have been missed."""
-        for room in self._rooms.values():
-            room.members = None
-            room.version += 1
-
     def _turned_on(self, room_id: str, content: JsonObject) -> Room:
         if content.get("algorithm") != MEGOLM:
             if (known := self._rooms.get(room_id)) is not None:
